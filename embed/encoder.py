@@ -1,0 +1,108 @@
+"""The seam between images or words and unit vectors, and a shipped fake of it."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from schema.records import Vector, Vectors
+
+Pixels = NDArray[np.uint8]
+"""One prepared image: shape (height, width, 3), uint8, sRGB; all of one encoder share a shape."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns images and words into vectors of one space.
+
+    Attributes:
+        spec: The model spec that loads this encoder again.
+        dim: Length of a vector.
+        image_size: Pixels of the longer side of what `prepare` returns; decoding at reduced
+            scale must keep at least twice this on the shorter side.
+        fingerprint: Names the pre-processing. Vectors of different fingerprints do not mix.
+    """
+
+    @property
+    def spec(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        """Resize and crop one RGB image to the model's input. Safe to call from many threads."""
+        ...
+
+    def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
+        """Embed prepared images: shape (len(batch), dim), float32, unit norm, in order."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts: shape (len(texts), dim), float32, unit norm, in order."""
+        ...
+
+
+def unit(vectors: NDArray[np.floating]) -> Vectors:
+    """Scale rows to unit L2 norm: shape (n, dim) in and out, float32 out.
+
+    Raises:
+        ValueError: A row is zero or not finite, so it has no direction.
+    """
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    if not np.isfinite(norms).all() or (norms == 0).any():
+        raise ValueError("a vector is zero or not finite; the encoder's output has no direction")
+    return np.ascontiguousarray(vectors / norms, dtype=np.float32)
+
+
+class ToyEncoder:
+    """A deterministic encoder without a model, for exact tests of everything around one.
+
+    An image's vector is its 4 x 4 grid of mean colours (less mid-grey); a text's is the vector of
+    a plain image of the colour it names, else a direction drawn from its hash. So "red" finds red
+    images, and equal pixels give equal vectors.
+    """
+
+    spec = "toy"
+    dim = 48
+    image_size = 32
+    fingerprint = "toy-1"
+
+    COLOURS: ClassVar[Mapping[str, tuple[int, int, int]]] = {
+        "red": (255, 0, 0),
+        "green": (0, 255, 0),
+        "blue": (0, 0, 255),
+        "yellow": (255, 255, 0),
+        "white": (255, 255, 255),
+        "black": (0, 0, 0),
+    }
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        """Squash to 32 x 32: shape (32, 32, 3), uint8."""
+        size = (self.image_size, self.image_size)
+        return np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.uint8)
+
+    def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
+        """Shape (n, 48), float32, unit norm."""
+        pixels = np.stack([np.asarray(p, dtype=np.float64) for p in batch])
+        cells = pixels.reshape(len(batch), 4, 8, 4, 8, 3).mean(axis=(2, 4))
+        return unit(cells.reshape(len(batch), self.dim) - 127.25)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Shape (n, 48), float32, unit norm."""
+        return np.stack([self._encode_text(text) for text in texts])
+
+    def _encode_text(self, text: str) -> Vector:
+        for word in text.lower().split():
+            if word in self.COLOURS:
+                plain = Image.new("RGB", (self.image_size, self.image_size), self.COLOURS[word])
+                vector: Vector = self.encode_images([self.prepare(plain)])[0]
+                return vector
+        seed = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+        direction: Vector = unit(np.random.default_rng(seed).standard_normal((1, self.dim)))[0]
+        return direction

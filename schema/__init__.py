@@ -1,0 +1,59 @@
+"""What is stored, and where: records, fields, index profiles, the store over Milvus, errors."""
+
+from schema.connection import Connection
+from schema.errors import (
+    ArchiveError,
+    ArchiveMismatch,
+    ArchiveMissing,
+    EideticError,
+    ImageUnreadable,
+    ModelUnavailable,
+    NoUsableImage,
+    SkipReason,
+    StoreError,
+    StoreUnreachable,
+    UsageError,
+)
+from schema.milvus_store import MilvusStore
+from schema.records import (
+    Embedded,
+    ImageRecord,
+    Match,
+    Vector,
+    Vectors,
+    View,
+    content_hash,
+    row_id,
+)
+from schema.roots import Root, load_roots, save_roots
+from schema.store import Collection, MemoryStore, Store
+
+__all__ = [
+    "ArchiveError",
+    "ArchiveMismatch",
+    "ArchiveMissing",
+    "Collection",
+    "Connection",
+    "EideticError",
+    "Embedded",
+    "ImageRecord",
+    "ImageUnreadable",
+    "Match",
+    "MemoryStore",
+    "MilvusStore",
+    "ModelUnavailable",
+    "NoUsableImage",
+    "Root",
+    "SkipReason",
+    "Store",
+    "StoreError",
+    "StoreUnreachable",
+    "UsageError",
+    "Vector",
+    "Vectors",
+    "View",
+    "content_hash",
+    "load_roots",
+    "row_id",
+    "save_roots",
+]

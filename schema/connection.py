@@ -1,0 +1,180 @@
+"""One open connection to Milvus, embedded or a server, and what it can do."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from schema.errors import StoreError, StoreUnreachable, UsageError
+
+CONNECT_TIMEOUT_S = 5.0
+CALL_TIMEOUT_S = 60.0
+"""How long one call is repeated while the server is away: a restart takes less, and whoever waits
+at a prompt should not wait longer. A server that is not there at all is told by the first
+connection, after `CONNECT_TIMEOUT_S`."""
+
+URI_SCHEMES = ("http", "https", "tcp", "unix")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the connected Milvus can do beyond the common ground of 2.3."""
+
+    bm25: bool
+
+
+class Connection:
+    """An open connection. Close it, or use it in a ``with`` statement.
+
+    Attributes:
+        uri: Where it leads: a server's URI, or the folder of the embedded store.
+        embedded: Whether it is Milvus Lite in this process.
+        version: What the server calls itself.
+        capabilities: What it can do.
+        client: The pymilvus client; use it inside `errors` only.
+    """
+
+    def __init__(self, uri: str, *, token: str = "") -> None:
+        """Connect to a server by URI, or open the embedded store in a folder ``....db``.
+
+        Raises:
+            UsageError: The URI has no scheme that Milvus knows.
+            StoreUnreachable: No Milvus answers there.
+            StoreError: The embedded store is damaged or open in another process, or the server
+                refuses the token.
+        """
+        self.uri = uri
+        self.embedded = uri.endswith(".db")
+        self._engine: Any = None
+        _quiet_pymilvus()
+        address = self._start_engine(Path(uri)) if self.embedded else _check_uri(uri)
+        from pymilvus import MilvusClient
+
+        try:
+            with self.errors("connect"):
+                # A dedicated channel: a shared one would be closed under another archive's feet.
+                self.client = MilvusClient(
+                    address, token=token, timeout=CONNECT_TIMEOUT_S, dedicated=True
+                )
+                self.version: str = str(self.client.get_server_version(timeout=CALL_TIMEOUT_S))
+        except BaseException:
+            self._stop_engine()
+            raise
+        self.capabilities = _capabilities(self.version, embedded=self.embedded)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the channel and, for the embedded store, release its folder."""
+        self.client.close()
+        self._stop_engine()
+
+    @contextmanager
+    def errors(self, doing: str, *, where: str = "") -> Iterator[None]:
+        """Turn pymilvus's errors into Eidetic's.
+
+        Args:
+            doing: The call, for the message ("write 64 rows").
+            where: The filter expression the caller gave, to blame if it does not parse.
+
+        Raises:
+            StoreUnreachable: Milvus did not answer in time.
+            UsageError: Milvus could not read the filter.
+            StoreError: Anything else it answered.
+        """
+        import grpc
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            yield
+        except (MilvusException, grpc.RpcError) as error:
+            raise self._translate(error, doing, where) from error
+
+    def _translate(self, error: Exception, doing: str, where: str) -> Exception:
+        import grpc
+
+        code: Any = getattr(error, "code", None)
+        if callable(code):
+            code = code()
+        text = str(getattr(error, "message", "") or error)
+        away = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        if code in away or "Fail connecting" in text or "Retry timeout" in text:
+            return StoreUnreachable(
+                f"no Milvus answers at {self.uri} (could not {doing}); check that it runs there "
+                "(docker compose ps) and the address in --uri or EIDETIC_URI, or leave both out "
+                "for the embedded store"
+            )
+        if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+            return StoreError(
+                f"Milvus at {self.uri} refuses the token (could not {doing}); set EIDETIC_TOKEN "
+                "to USER:PASSWORD or an API key"
+            )
+        if where and _blames_filter(text):
+            return UsageError(f"the filter {where!r} cannot be used: {text}")
+        return StoreError(f"Milvus at {self.uri} could not {doing}: {text}")
+
+    def _start_engine(self, folder: Path) -> str:
+        from milvus_lite.adapter.grpc.server import start_server_in_thread
+        from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            server, db, port = start_server_in_thread(str(folder))
+        except DataDirLockedError as error:
+            raise StoreError(
+                f"{folder} is open in another process, and the embedded store serves one at a "
+                "time; wait for that process, or run a Milvus server and give its --uri"
+            ) from error
+        except (MilvusLiteError, OSError, ValueError) as error:
+            raise StoreError(f"the embedded store in {folder} cannot be opened: {error}") from error
+        self._engine = (server, db)
+        return f"http://127.0.0.1:{port}"
+
+    def _stop_engine(self) -> None:
+        if self._engine is not None:
+            server, db = self._engine
+            self._engine = None
+            server.stop(grace=2).wait()
+            db.close()
+
+
+def _check_uri(uri: str) -> str:
+    if urlsplit(uri).scheme not in URI_SCHEMES:
+        raise UsageError(
+            f"{uri!r} is not the address of a Milvus server: it starts with one of "
+            f"{', '.join(scheme + ':' for scheme in URI_SCHEMES)} (say http://localhost:19530), or "
+            "is a folder that ends in .db for the embedded store"
+        )
+    return uri
+
+
+def _capabilities(version: str, *, embedded: bool) -> Capabilities:
+    """BM25 functions came with Milvus 2.5; the embedded store has them."""
+    numbers = version.lstrip("v").split("-")[0].split(".")
+    try:
+        major, minor = int(numbers[0]), int(numbers[1])
+    except (ValueError, IndexError):
+        major, minor = (0, 0)
+    return Capabilities(bm25=embedded or (major, minor) >= (2, 5))
+
+
+def _blames_filter(text: str) -> bool:
+    """Milvus has no error code of its own for a bad filter, so its words must tell."""
+    signs = ("expression", "column", "parse", "unknown field", "unexpected", "query plan")
+    return any(sign in text for sign in signs)
+
+
+def _quiet_pymilvus() -> None:
+    """Stop pymilvus from printing a traceback for each error it also raises."""
+    for name in ("pymilvus", "pymilvus.milvus_client", "milvus_lite"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

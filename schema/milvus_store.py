@@ -1,0 +1,313 @@
+"""The rows of one archive in a Milvus collection, embedded or on a server."""
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from schema.connection import CALL_TIMEOUT_S, Connection
+from schema.errors import ArchiveMismatch, ArchiveMissing, StoreError, UsageError
+from schema.fields import (
+    FIELD_NAMES,
+    SCHEMA_VERSION,
+    SPARSE_FIELD,
+    VECTOR_FIELD,
+    from_row,
+    milvus_schema,
+    to_row,
+)
+from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, find_profile
+from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vector, Vectors
+from schema.store import Collection
+
+ROWS_PER_CALL = 500
+"""Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
+quarter of what a Milvus server accepts."""
+
+ARCHIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+_PROPERTY = "eidetic."
+
+
+class MilvusStore:
+    """A `schema.store.Store` over pymilvus. Safe to read from many threads; write from one.
+
+    Reads see this store's own writes. `close` waits until the written rows are visible to every
+    later reader of the server.
+    """
+
+    def __init__(self, connection: Connection, collection: Collection) -> None:
+        self.connection = connection
+        self.collection = collection
+        self._client = connection.client
+        self._profile = PROFILES[collection.index]
+        # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
+        # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
+        self._wrote = self._deleted = False
+
+    @classmethod
+    def open(cls, connection: Connection, archive: str) -> Self:
+        """Open an archive's collection and load it for searching.
+
+        Raises:
+            ArchiveMissing: The store has no such archive; the message names those it has.
+            ArchiveMismatch: The collection was not made by Eidetic, or by another version of it.
+        """
+        check_archive_name(archive)
+        client = connection.client
+        with connection.errors(f"open archive {archive!r}"):
+            if not client.has_collection(archive, timeout=CALL_TIMEOUT_S):
+                raise ArchiveMissing(
+                    f"there is no archive {archive!r} at {connection.uri}"
+                    f"{_known(list_archives(connection))}; make it with: eidetic ingest FOLDER"
+                )
+            facts = client.describe_collection(archive, timeout=CALL_TIMEOUT_S)
+            collection = _read_properties(facts["collection_name"], facts["properties"])
+            client.load_collection(collection.name, timeout=CALL_TIMEOUT_S)
+        return cls(connection, collection)
+
+    @classmethod
+    def create(
+        cls,
+        connection: Connection,
+        archive: str,
+        *,
+        model: str,
+        dim: int,
+        fingerprint: str,
+        index: str = DEFAULT_PROFILE,
+    ) -> Self:
+        """Make the collection of a new archive for one model's vectors.
+
+        Raises:
+            UsageError: The archive's name or the index profile cannot be used.
+            StoreError: A collection or an alias of that name exists already.
+        """
+        check_archive_name(archive)
+        profile = find_profile(index, embedded=connection.embedded)
+        collection = Collection(
+            name=_collection_name(archive, model),
+            uid=secrets.token_hex(8),
+            model=model,
+            dim=dim,
+            fingerprint=fingerprint,
+            index=index,
+            schema_version=SCHEMA_VERSION,
+        )
+        client = connection.client
+        bm25 = connection.capabilities.bm25
+        indexes = client.prepare_index_params()
+        indexes.add_index(
+            VECTOR_FIELD,
+            index_type=profile.index_type,
+            metric_type="COSINE",
+            params=dict(profile.build),
+        )
+        if bm25:
+            indexes.add_index(SPARSE_FIELD, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+        with connection.errors(f"create archive {archive!r}"):
+            client.create_collection(
+                collection.name,
+                schema=milvus_schema(dim, bm25=bm25),
+                index_params=indexes,
+                properties=_properties(collection),
+                consistency_level="Session",
+                timeout=CALL_TIMEOUT_S,
+            )
+            client.create_alias(collection.name, archive, timeout=CALL_TIMEOUT_S)
+            client.load_collection(collection.name, timeout=CALL_TIMEOUT_S)
+        return cls(connection, collection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def upsert(self, rows: Sequence[Embedded]) -> int:
+        cut = 0
+        for start in range(0, len(rows), ROWS_PER_CALL):
+            chunk = [to_row(row) for row in rows[start : start + ROWS_PER_CALL]]
+            with self.connection.errors(f"write {len(chunk)} rows"):
+                self._client.upsert(
+                    self.collection.name, [row for row, _ in chunk], timeout=CALL_TIMEOUT_S
+                )
+            self._wrote = True
+            cut += sum(was_cut for _, was_cut in chunk)
+        return cut
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), ROWS_PER_CALL):
+            chunk = list(ids[start : start + ROWS_PER_CALL])
+            with self.connection.errors(f"delete {len(chunk)} rows"):
+                self._client.delete(self.collection.name, ids=chunk, timeout=CALL_TIMEOUT_S)
+            self._wrote = self._deleted = True
+
+    def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        return {row["id"]: from_row(row) for row in self._fetch(ids, list(FIELD_NAMES))}
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        rows = self._fetch(ids, ["id", VECTOR_FIELD])
+        return {row["id"]: np.asarray(row[VECTOR_FIELD], dtype=np.float32) for row in rows}
+
+    def search(
+        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+    ) -> list[list[Match]]:
+        if k < 1 or offset < 0 or k + offset > MAX_LIMIT:
+            raise UsageError(
+                f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and "
+                f"both together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
+            )
+        with self.connection.errors("search", where=where):
+            found = self._client.search(
+                self.collection.name,
+                data=list(np.asarray(queries, dtype=np.float32)),
+                anns_field=VECTOR_FIELD,
+                limit=k,
+                offset=offset,
+                filter=where,
+                output_fields=list(FIELD_NAMES),
+                search_params=self._profile.search_params(k + offset),
+                consistency_level=self._consistency,
+                timeout=CALL_TIMEOUT_S,
+            )
+        return [[_match(hit) for hit in hits] for hits in found]
+
+    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
+        with self.connection.errors("read the rows", where=where):
+            pages = self._client.query_iterator(
+                self.collection.name,
+                batch_size=1000,
+                filter=where,
+                output_fields=list(FIELD_NAMES),
+                consistency_level=self._consistency,
+                timeout=CALL_TIMEOUT_S,
+            )
+        try:
+            while True:
+                with self.connection.errors("read the rows", where=where):
+                    page = pages.next()
+                if not page:
+                    return
+                yield from map(from_row, page)
+        finally:
+            pages.close()
+
+    def count(self, where: str = "") -> int:
+        return self._count(where, self._consistency)
+
+    def close(self) -> None:
+        try:
+            if self._wrote and not self.connection.embedded:
+                # A read at Strong returns once the server has caught up with every write.
+                self._count("", "Strong")
+        finally:
+            self._wrote = self._deleted = False
+            self.connection.close()
+
+    @property
+    def _consistency(self) -> str:
+        if self._deleted:
+            return "Strong"
+        return "Session" if self._wrote else "Bounded"
+
+    def _count(self, where: str, consistency: str) -> int:
+        with self.connection.errors("count the rows", where=where):
+            rows = self._client.query(
+                self.collection.name,
+                filter=where,
+                output_fields=["count(*)"],
+                consistency_level=consistency,
+                timeout=CALL_TIMEOUT_S,
+            )
+        return int(rows[0]["count(*)"])
+
+    def _fetch(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(ids), ROWS_PER_CALL):
+            chunk = list(ids[start : start + ROWS_PER_CALL])
+            with self.connection.errors(f"read {len(chunk)} rows"):
+                rows = self._client.get(
+                    self.collection.name,
+                    ids=chunk,
+                    output_fields=fields,
+                    consistency_level=self._consistency,
+                    timeout=CALL_TIMEOUT_S,
+                )
+            yield from rows
+
+
+def check_archive_name(archive: str) -> None:
+    """Refuse a name that Milvus could not take for an alias.
+
+    Raises:
+        UsageError: The name does not match `ARCHIVE_NAME`.
+    """
+    if not ARCHIVE_NAME.fullmatch(archive):
+        raise UsageError(
+            f"archive name {archive!r}: a name starts with a letter and has at most 64 letters, "
+            "digits and underscores"
+        )
+
+
+def list_archives(connection: Connection) -> list[str]:
+    """Return the names of the archives at the connected store, sorted."""
+    with connection.errors("list archives"):
+        names = connection.client.list_collections(timeout=CALL_TIMEOUT_S)
+    return sorted({name.split("__")[0] for name in names if "__" in name})
+
+
+def _known(archives: list[str]) -> str:
+    return f" (there: {', '.join(archives)})" if archives else ""
+
+
+def _collection_name(archive: str, model: str) -> str:
+    """Name archive, model and schema version; the hash tells apart specs of one spelling."""
+    spelled = re.sub(r"[^a-z0-9]+", "_", model.lower()).strip("_")[-80:]
+    digest = blake2b(model.encode(), digest_size=4).hexdigest()
+    return f"{archive}__{spelled}_{digest}_v{SCHEMA_VERSION}"
+
+
+def _properties(collection: Collection) -> dict[str, str]:
+    return {
+        f"{_PROPERTY}{key}": str(getattr(collection, key))
+        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version")
+    }
+
+
+def _read_properties(name: str, properties: dict[str, str]) -> Collection:
+    try:
+        collection = Collection(
+            name=name,
+            uid=properties[f"{_PROPERTY}uid"],
+            model=properties[f"{_PROPERTY}model"],
+            dim=int(properties[f"{_PROPERTY}dim"]),
+            fingerprint=properties[f"{_PROPERTY}fingerprint"],
+            index=properties[f"{_PROPERTY}index"],
+            schema_version=int(properties[f"{_PROPERTY}schema_version"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise ArchiveMismatch(
+            f"the collection {name!r} was not made by Eidetic (no property {error}); choose "
+            "another archive name with --archive"
+        ) from error
+    if collection.schema_version != SCHEMA_VERSION:
+        raise ArchiveMismatch(
+            f"the collection {name!r} has schema version {collection.schema_version}, this "
+            f"Eidetic reads version {SCHEMA_VERSION}; use the Eidetic that made it, or ingest the "
+            "same folders into another archive with --archive"
+        )
+    if collection.index not in PROFILES:
+        raise StoreError(f"the collection {name!r} names an unknown index {collection.index!r}")
+    return collection
+
+
+def _match(hit: Any) -> Match:
+    # Rounding in the store can put a cosine a hair outside its bounds.
+    score = min(max(float(hit["distance"]), MIN_SCORE), MAX_SCORE)
+    return Match(from_row(hit["entity"]), score)

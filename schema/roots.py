@@ -1,0 +1,59 @@
+"""The folders an archive was made from, kept as a small JSON file beside its journal."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from schema.errors import ArchiveError
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that was ingested.
+
+    Attributes:
+        id: 16 hex digits of blake2b-64 of the location at first sight; stays when the folder moves.
+        location: Absolute path of the folder as it can be opened now.
+    """
+
+    id: str
+    location: str
+
+    @classmethod
+    def at(cls, location: str) -> "Root":
+        """Return the root of a folder that no archive knows yet."""
+        return cls(blake2b(os.fsencode(location), digest_size=8).hexdigest(), location)
+
+
+def load_roots(path: Path) -> tuple[Root, ...]:
+    """Read the roots file; a missing one means no roots.
+
+    Raises:
+        ArchiveError: The file is not what `save_roots` writes.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Root(str(item["id"]), str(item["location"])) for item in data["roots"])
+    except FileNotFoundError:
+        return ()
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise ArchiveError(
+            f"{path}: not a readable list of roots ({error}); mend it or delete it, the next "
+            "ingest of the same folders writes it anew and embeds nothing twice"
+        ) from error
+
+
+def save_roots(path: Path, roots: Iterable[Root]) -> None:
+    """Write the roots file so that a crash leaves the old or the new one whole."""
+    data = {"roots": [{"id": root.id, "location": root.location} for root in roots]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=2, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(temporary).replace(path)

@@ -1,0 +1,175 @@
+"""The seam to whatever holds the rows, and a shipped in-memory fake of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+
+from schema.errors import ArchiveMismatch, UsageError
+from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What a collection says of itself; stored with it and never changed afterwards.
+
+    Attributes:
+        name: Name of the Milvus collection; the archive's name is an alias of it.
+        uid: Drawn at random when the collection was made, so that a journal can tell whether it
+            speaks of this collection or of a namesake.
+        model: Spec of the model whose vectors it holds; ``dim`` is their length.
+        fingerprint: The pre-processing behind the vectors, see `embed.encoder.Encoder`.
+        index: Name of the index profile.
+        schema_version: Version of the fields.
+    """
+
+    name: str
+    uid: str
+    model: str
+    dim: int
+    fingerprint: str
+    index: str
+    schema_version: int
+
+    def require(self, *, model: str, dim: int, fingerprint: str) -> None:
+        """Refuse vectors that would not belong here.
+
+        Raises:
+            ArchiveMismatch: Another model, dimension or pre-processing; says how to go on.
+        """
+        wanted = (model, dim, fingerprint)
+        held = (self.model, self.dim, self.fingerprint)
+        if wanted == held:
+            return
+        differs = next(i for i in range(3) if wanted[i] != held[i])
+        what = ("model", "dimension", "pre-processing")[differs]
+        raise ArchiveMismatch(
+            f"the archive holds vectors of {what} {held[differs]!r}, not {wanted[differs]!r}, and "
+            "vectors of two kinds cannot be compared; go on with "
+            f"--model {self.model}, or ingest into another archive: "
+            f"eidetic --archive NAME ingest FOLDER --model {model}"
+        )
+
+
+class Store(Protocol):
+    """The rows of one archive. A write is visible to the reads that follow it.
+
+    Every method raises `StoreUnreachable` when the store does not answer within the bound on
+    retries, and `StoreError` when it answers with an error.
+    """
+
+    @property
+    def collection(self) -> Collection: ...
+
+    def upsert(self, rows: Sequence[Embedded]) -> int:
+        """Write rows, replacing those of the same id; return how many values were cut to fit."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete rows by id; ids that are not there are no error."""
+        ...
+
+    def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        """Return the rows that exist, by id."""
+        ...
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """Return the vectors of the rows that exist, by id: shape (dim,), float32, unit norm."""
+        ...
+
+    def search(
+        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+    ) -> list[list[Match]]:
+        """Return, for each query vector, the matches ranked offset to offset + k, best first.
+
+        Args:
+            queries: Shape (n, dim), float32, unit norm.
+            where: A Milvus boolean expression over the row's fields; "" for all rows.
+
+        Raises:
+            UsageError: The expression does not parse or names an unknown field.
+        """
+        ...
+
+    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
+        """Yield every matching row in no particular order, with memory bounded by a batch."""
+        ...
+
+    def count(self, where: str = "") -> int:
+        """Return how many rows match."""
+        ...
+
+    def close(self) -> None:
+        """Release the store; calling it twice is no error."""
+        ...
+
+
+class MemoryStore:
+    """A store in a dictionary with exact search, for tests of what stands around a store.
+
+    It has no filter language: a ``where`` other than "" is a `UsageError`, except
+    ``root == "ID"``, which the ingestion needs.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self._rows: dict[str, Embedded] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def upsert(self, rows: Sequence[Embedded]) -> int:
+        for row in rows:
+            if row.vector.shape != (self.collection.dim,):
+                raise UsageError(
+                    f"a vector has shape {row.vector.shape}, not {(self.collection.dim,)}"
+                )
+            self._rows[row.record.id] = row
+        return 0
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for row_id in ids:
+            self._rows.pop(row_id, None)
+
+    def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        return {i: self._rows[i].record for i in ids if i in self._rows}
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        return {i: self._rows[i].vector for i in ids if i in self._rows}
+
+    def search(
+        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+    ) -> list[list[Match]]:
+        rows = self._select(where)
+        if not rows:
+            return [[] for _ in queries]
+        scores = queries @ np.stack([row.vector for row in rows]).T
+        order = np.argsort(-scores, axis=1, kind="stable")[:, offset : offset + k]
+        return [
+            [Match(rows[i].record, float(scores[n, i])) for i in ranked]
+            for n, ranked in enumerate(order)
+        ]
+
+    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
+        yield from [row.record for row in self._select(where)]
+
+    def count(self, where: str = "") -> int:
+        return len(self._select(where))
+
+    def close(self) -> None:
+        pass
+
+    def _select(self, where: str) -> list[Embedded]:
+        if where == "":
+            return list(self._rows.values())
+        field, _, value = where.partition(" == ")
+        if field != "root":
+            raise UsageError(f"the in-memory store cannot filter by {where!r}")
+        return [row for row in self._rows.values() if row.record.root == value.strip('"')]

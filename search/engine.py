@@ -1,0 +1,72 @@
+"""From a query to its nearest rows."""
+
+import numpy as np
+
+from embed.encoder import Encoder, Pixels, unit
+from embed.images import decode_image, default_max_pixels
+from schema.errors import ImageUnreadable, NoUsableImage, UsageError
+from schema.records import Match, Vector
+from schema.store import Store
+from search.query import Image, Query, Row, Term, Text
+
+
+def search(query: Query, *, store: Store, encoder: Encoder) -> list[Match]:
+    """Return the matches of a query, best first.
+
+    Raises:
+        UsageError: A row or the filter is unknown to the store, or the terms cancel out.
+        NoUsableImage: A query image cannot be decoded.
+        StoreError: The store does not answer, or answers with an error.
+    """
+    vector = embed_query(query, store=store, encoder=encoder)
+    (matches,) = store.search(vector[None], query.k, where=query.where, offset=query.offset)
+    return matches
+
+
+def embed_query(query: Query, *, store: Store, encoder: Encoder) -> Vector:
+    """Return the average of the terms' vectors by weight: shape (dim,), float32, unit norm."""
+    vectors = np.stack([_embed(term, store, encoder) for term in query.terms])
+    weights = np.array([term.weight for term in query.terms])
+    try:
+        average: Vector = unit((weights / weights.sum() @ vectors)[None])[0]
+    except ValueError as error:
+        raise UsageError(
+            "the parts of this query cancel each other out; search for fewer at once"
+        ) from error
+    return average
+
+
+def prepare(image: Image, encoder: Encoder) -> Pixels:
+    """Decode and prepare a query image just as ingestion does.
+
+    Raises:
+        NoUsableImage: It cannot be decoded; the message names it.
+    """
+    try:
+        decoded = decode_image(
+            image.data, target_size=encoder.image_size, max_pixels=default_max_pixels()
+        )
+    except ImageUnreadable as error:
+        raise NoUsableImage(f"query image {image.name}: {error}") from error
+    return encoder.prepare(decoded.image)
+
+
+def _embed(term: Term, store: Store, encoder: Encoder) -> Vector:
+    match term:
+        case Text():
+            vector: Vector = encoder.encode_texts([term.words])[0]
+        case Image():
+            vector = encoder.encode_images([prepare(term, encoder)])[0]
+        case Row():
+            vector = _stored_vector(term.id, store)
+    return vector
+
+
+def _stored_vector(row_id: str, store: Store) -> Vector:
+    try:
+        return store.vectors([row_id])[row_id]
+    except KeyError as error:
+        raise UsageError(
+            f"{row_id!r} is neither a file nor the id of a row in this archive; ids are shown by "
+            "search --json"
+        ) from error

@@ -1,0 +1,254 @@
+"""The store keeps its contract on the embedded store and on a real server alike."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schema import (
+    ArchiveMismatch,
+    ArchiveMissing,
+    Connection,
+    Embedded,
+    MemoryStore,
+    MilvusStore,
+    Store,
+    StoreError,
+    StoreUnreachable,
+    UsageError,
+)
+from schema.milvus_store import list_archives
+from tests.conftest import MakeStore, free_port
+from tests.samples import a_collection, a_record, random_vectors, some_rows
+
+FULL_RECORD = a_record(
+    'holi"days/Ä b\\c/beach.jpg',
+    offset_ms=0,
+    taken_at=1_500_000_000_123,
+    utc_offset_min=-330,
+    camera="Nikon D70",
+    lens="50 mm f/1.8",
+    iso_speed=400,
+    focal_mm=50.0,
+    aperture=1.8,
+    shutter_s=1 / 250,
+    lat=48.8583,
+    lon=-2.2945,
+    place="Paris",
+    country="France",
+    rating=4,
+    tags=("beach", "été"),
+    text="a day on the beach",
+    phash=-1234567890123456789,
+)
+
+
+def test_a_record_comes_back_from_the_store_as_it_was(make_store: MakeStore) -> None:
+    store = make_store()
+    sparse = a_record("sparse.jpg")
+    vectors = random_vectors(2)
+    store.upsert([Embedded(FULL_RECORD, vectors[0]), Embedded(sparse, vectors[1])])
+    assert store.get([FULL_RECORD.id, sparse.id, "absent"]) == {
+        FULL_RECORD.id: FULL_RECORD,
+        sparse.id: sparse,
+    }
+    assert np.array_equal(store.vectors([FULL_RECORD.id])[FULL_RECORD.id], vectors[0])
+
+
+def test_a_search_sees_what_was_just_written_best_first(make_store: MakeStore) -> None:
+    store, rows = make_store(), some_rows(200)
+    store.upsert(rows)
+    (matches,) = store.search(rows[7].vector[None], 10)
+    assert matches[0].record == rows[7].record
+    assert matches[0].score == pytest.approx(1.0, abs=1e-6)
+    scores = [match.score for match in matches]
+    assert scores == sorted(scores, reverse=True)
+    exact = sorted((float(row.vector @ rows[7].vector) for row in rows), reverse=True)[:10]
+    assert scores == pytest.approx(exact, abs=1e-5)
+
+
+def test_several_queries_are_answered_in_order(make_store: MakeStore) -> None:
+    store, rows = make_store(), some_rows(50)
+    store.upsert(rows)
+    found = store.search(np.stack([rows[3].vector, rows[9].vector]), 1)
+    assert [matches[0].record.path for matches in found] == ["3.jpg", "9.jpg"]
+
+
+def test_an_offset_goes_on_where_the_first_page_ended(make_store: MakeStore) -> None:
+    store, rows = make_store(), some_rows(50)
+    store.upsert(rows)
+    query = random_vectors(1, seed=9)
+    (whole,) = store.search(query, 10)
+    (page,) = store.search(query, 5, offset=5)
+    assert [m.record.id for m in page] == [m.record.id for m in whole[5:]]
+
+
+def test_fewer_rows_than_k_are_all_returned(make_store: MakeStore) -> None:
+    store = make_store()
+    store.upsert(some_rows(3))
+    (matches,) = store.search(random_vectors(1), 10)
+    assert len(matches) == 3
+
+
+def test_an_empty_archive_answers_with_nothing(make_store: MakeStore) -> None:
+    store = make_store()
+    assert store.search(random_vectors(1), 10) == [[]]
+    assert store.count() == 0
+    assert list(store.iterate()) == []
+
+
+def test_a_filter_narrows_search_count_and_iteration(make_store: MakeStore) -> None:
+    store = make_store()
+    store.upsert(some_rows(60))
+    (matches,) = store.search(random_vectors(1), 20, where="rating >= 4")
+    assert len(matches) == 20
+    assert {match.record.rating for match in matches} == {4, 5}
+    assert store.count("rating >= 4") == 20
+    assert len(list(store.iterate("rating == 0"))) == 10
+
+
+@pytest.mark.parametrize("where", ["nonsense ==", "no_such_field == 1", "rating >=> 4", '"'])
+def test_a_filter_that_cannot_be_read_is_the_callers_error(
+    make_store: MakeStore, where: str
+) -> None:
+    store = make_store()
+    store.upsert(some_rows(3))
+    with pytest.raises(UsageError, match="the filter"):
+        store.search(random_vectors(1), 3, where=where)
+
+
+@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (1, -1), (16_384, 1)])
+def test_k_and_offset_have_limits_that_the_error_names(
+    make_store: MakeStore, k: int, offset: int
+) -> None:
+    with pytest.raises(UsageError, match="at most 16,384"):
+        make_store().search(random_vectors(1), k, offset=offset)
+
+
+def test_writing_a_row_again_replaces_it(make_store: MakeStore) -> None:
+    store, rows = make_store(), some_rows(5)
+    store.upsert(rows)
+    changed = a_record("0.jpg", rating=5)
+    store.upsert([Embedded(changed, rows[1].vector)])
+    assert store.count() == 5
+    assert store.get([changed.id])[changed.id].rating == 5
+
+
+def test_a_deleted_row_is_gone_and_an_absent_one_is_no_error(make_store: MakeStore) -> None:
+    store, rows = make_store(), some_rows(5)
+    store.upsert(rows)
+    store.delete([rows[0].record.id, "absent"])
+    assert store.count() == 4
+    assert store.get([rows[0].record.id]) == {}
+
+
+def test_iteration_yields_every_row_once(make_store: MakeStore) -> None:
+    store, rows = make_store(), some_rows(2300)
+    store.upsert(rows)
+    seen = [record.path for record in store.iterate()]
+    assert len(seen) == 2300
+    assert set(seen) == {row.record.path for row in rows}
+
+
+def test_an_archive_is_found_again_with_its_model_and_rows(
+    store_uri: str, make_store: MakeStore
+) -> None:
+    store = make_store("holidays")
+    store.upsert(some_rows(4))
+    store.close()
+    with MilvusStore.open(Connection(store_uri), "holidays") as again:
+        assert again.collection == store.collection
+        assert again.count() == 4
+        assert len(again.search(random_vectors(1), 10)[0]) == 4
+        assert list_archives(again.connection) == ["holidays"]
+
+
+def test_an_archive_that_is_not_there_is_named_with_those_that_are(
+    store_uri: str, make_store: MakeStore
+) -> None:
+    make_store("holidays").close()
+    with (
+        Connection(store_uri) as connection,
+        pytest.raises(ArchiveMissing, match=r"no archive 'nope'.*there: holidays"),
+    ):
+        MilvusStore.open(connection, "nope")
+
+
+def test_two_archives_do_not_see_each_others_rows(store_uri: str) -> None:
+    connection = Connection(store_uri)
+    options = {"model": "toy", "dim": 8, "fingerprint": "toy-1"}
+    one = MilvusStore.create(connection, "one", **options)
+    two = MilvusStore.create(connection, "two", **options)
+    one.upsert(some_rows(3))
+    assert (one.count(), two.count()) == (3, 0)
+    one.close()
+
+
+def test_a_collection_of_strangers_is_refused(store_uri: str) -> None:
+    with Connection(store_uri) as connection:
+        connection.client.create_collection("stranger", dimension=4)
+        with pytest.raises(ArchiveMismatch, match="not made by Eidetic"):
+            MilvusStore.open(connection, "stranger")
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "x" * 65, "ärger", 'a"'])
+def test_a_name_that_milvus_cannot_take_is_refused_with_the_rule(tmp_path: Path, name: str) -> None:
+    with (
+        Connection(str(tmp_path / "milvus.db")) as connection,
+        pytest.raises(UsageError, match="starts with a letter"),
+    ):
+        MilvusStore.open(connection, name)
+
+
+@pytest.mark.parametrize("index", ["hnsw", "ivf_sq8", "flat"])
+def test_every_index_profile_finds_the_nearest_row(make_store: MakeStore, index: str) -> None:
+    store, rows = make_store(index=index), some_rows(300)
+    store.upsert(rows)
+    (matches,) = store.search(rows[42].vector[None], 3)
+    assert matches[0].record.path == "42.jpg"
+
+
+def test_the_embedded_store_refuses_a_profile_of_the_server(tmp_path: Path) -> None:
+    with (
+        Connection(str(tmp_path / "milvus.db")) as connection,
+        pytest.raises(UsageError, match=r"diskann.*hnsw, ivf_sq8, flat"),
+    ):
+        MilvusStore.create(connection, "a", model="toy", dim=8, fingerprint="f", index="diskann")
+
+
+def test_another_model_dimension_or_preprocessing_is_refused_with_the_way_out() -> None:
+    collection = a_collection()
+    collection.require(model="toy", dim=8, fingerprint="toy-1")
+    with pytest.raises(ArchiveMismatch, match=r"--archive NAME ingest FOLDER --model other"):
+        collection.require(model="other", dim=8, fingerprint="toy-1")
+    with pytest.raises(ArchiveMismatch, match="pre-processing 'toy-1', not 'toy-2'"):
+        collection.require(model="toy", dim=8, fingerprint="toy-2")
+
+
+def test_a_server_that_is_not_there_is_said_within_seconds() -> None:
+    with pytest.raises(StoreUnreachable, match=r"no Milvus answers at http://127\.0"):
+        Connection(f"http://127.0.0.1:{free_port()}")
+
+
+def test_an_address_without_a_scheme_is_explained() -> None:
+    with pytest.raises(UsageError, match="not the address of a Milvus server"):
+        Connection("localhost:19530")
+
+
+def test_a_damaged_embedded_store_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "milvus.db"
+    path.write_text("not a folder")
+    with pytest.raises(StoreError, match=r"milvus\.db cannot be opened"):
+        Connection(str(path))
+
+
+def test_the_memory_store_and_the_milvus_store_agree(make_store: MakeStore) -> None:
+    rows, query = some_rows(100), random_vectors(1, seed=5)
+    stores: list[Store] = [MemoryStore(a_collection()), make_store()]
+    answers = []
+    for store in stores:
+        store.upsert(rows)
+        store.delete([rows[50].record.id])
+        (matches,) = store.search(query, 10, offset=2)
+        answers.append(([m.record for m in matches], store.count(), store.get([rows[1].record.id])))
+    assert answers[0] == answers[1]
