@@ -175,6 +175,6 @@ def _blames_filter(text: str) -> bool:
 
 
 def _quiet_pymilvus() -> None:
-    """Stop pymilvus from printing a traceback for each error it also raises."""
-    for name in ("pymilvus", "pymilvus.milvus_client", "milvus_lite"):
+    """Stop pymilvus and the embedded server from printing what they also raise or work around."""
+    for name in ("pymilvus", "pymilvus.milvus_client", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

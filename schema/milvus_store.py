@@ -202,6 +202,14 @@ class MilvusStore:
     def count(self, where: str = "") -> int:
         return self._count(where, self._consistency)
 
+    def drop(self) -> None:
+        """Delete the archive: its alias, its collection and every row."""
+        with self.connection.errors("drop the archive"):
+            for alias in self._client.list_aliases(self.collection.name)["aliases"]:
+                self._client.drop_alias(alias, timeout=CALL_TIMEOUT_S)
+            self._client.drop_collection(self.collection.name, timeout=CALL_TIMEOUT_S)
+        self._wrote = self._deleted = False
+
     def close(self) -> None:
         try:
             if self._wrote and not self.connection.embedded:

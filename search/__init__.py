@@ -2,9 +2,20 @@
 
 from search.engine import embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
-from search.query import Image, Query, Row, Term, Text, build_query, image_term, text_term
+from search.query import (
+    DEFAULT_K,
+    Image,
+    Query,
+    Row,
+    Term,
+    Text,
+    build_query,
+    image_term,
+    text_term,
+)
 
 __all__ = [
+    "DEFAULT_K",
     "Captioned",
     "Evaluation",
     "Image",

@@ -1,17 +1,25 @@
 """From a query to its nearest rows."""
 
+from collections.abc import Callable
+
 import numpy as np
+from embed.images import decode_image, default_max_pixels
 
 from embed.encoder import Encoder, Pixels, unit
-from embed.images import decode_image, default_max_pixels
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
 from schema.records import Match, Vector
 from schema.store import Store
 from search.query import Image, Query, Row, Term, Text
 
+LoadEncoder = Callable[[], Encoder]
+"""Returns the encoder, loading it at the first call."""
 
-def search(query: Query, *, store: Store, encoder: Encoder) -> list[Match]:
+
+def search(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match]:
     """Return the matches of a query, best first.
+
+    Args:
+        encoder: Called only where words or an image must be encoded.
 
     Raises:
         UsageError: A row or the filter is unknown to the store, or the terms cancel out.
@@ -23,7 +31,7 @@ def search(query: Query, *, store: Store, encoder: Encoder) -> list[Match]:
     return matches
 
 
-def embed_query(query: Query, *, store: Store, encoder: Encoder) -> Vector:
+def embed_query(query: Query, *, store: Store, encoder: LoadEncoder) -> Vector:
     """Return the average of the terms' vectors by weight: shape (dim,), float32, unit norm."""
     vectors = np.stack([_embed(term, store, encoder) for term in query.terms])
     weights = np.array([term.weight for term in query.terms])
@@ -51,12 +59,12 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
     return encoder.prepare(decoded.image)
 
 
-def _embed(term: Term, store: Store, encoder: Encoder) -> Vector:
+def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:
     match term:
         case Text():
-            vector: Vector = encoder.encode_texts([term.words])[0]
+            vector: Vector = encoder().encode_texts([term.words])[0]
         case Image():
-            vector = encoder.encode_images([prepare(term, encoder)])[0]
+            vector = encoder().encode_images([prepare(term, encoder())])[0]
         case Row():
             vector = _stored_vector(term.id, store)
     return vector

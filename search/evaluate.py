@@ -45,7 +45,10 @@ class Recall:
 
     def as_dict(self) -> dict[str, float]:
         """Return the keys of the command line's contract."""
-        return {**{f"R@{k}": share for k, share in self.at.items()}, "median_rank": self.median_rank}
+        return {
+            **{f"R@{k}": share for k, share in self.at.items()},
+            "median_rank": self.median_rank,
+        }
 
 
 @dataclass(frozen=True, slots=True)

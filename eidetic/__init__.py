@@ -1,0 +1,26 @@
+"""Find images by words and by image, in archives of your own."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eidetic.archive import Archive, open
+    from eidetic.results import Hit, Hits, RootStatus, Status
+
+__all__ = ["Archive", "Hit", "Hits", "RootStatus", "Status", "open"]
+
+_HOMES = {
+    "Archive": "eidetic.archive",
+    "open": "eidetic.archive",
+    "Hit": "eidetic.results",
+    "Hits": "eidetic.results",
+    "RootStatus": "eidetic.results",
+    "Status": "eidetic.results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `eidetic --help` answers at once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'eidetic' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

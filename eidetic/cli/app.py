@@ -1,0 +1,72 @@
+"""The `eidetic` command: its global options and the list of its commands."""
+
+import logging
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from eidetic.cli import about, fill, find
+from eidetic.cli.options import Options
+
+app = typer.Typer(
+    name="eidetic",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="The options of this page may also follow the command.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eidetic {version('eidetic')}")
+        raise typer.Exit
+
+
+@app.callback()
+def shared(
+    context: typer.Context,
+    archive: Annotated[
+        str | None, typer.Option(help="Archive to use. [env: EIDETIC_ARCHIVE]", metavar="NAME")
+    ] = None,
+    data_dir: Annotated[
+        str | None,
+        typer.Option(help="Folder that holds the archives. [env: EIDETIC_DATA_DIR]", metavar="DIR"),
+    ] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Milvus server, in place of the embedded store. [env: EIDETIC_URI]",
+            metavar="URI",
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print results and errors only.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more, with tracebacks of errors.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Find images by words and by image, in archives of your own."""
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("eidetic").setLevel(level)
+    context.obj = Options(archive, data_dir, uri, json, quiet)
+
+
+app.command("ingest")(fill.ingest)
+app.command("search")(find.search)
+app.command("similar")(find.similar)
+app.command("status")(about.status)
+app.command("models")(about.models)
+app.command("evaluate")(about.evaluate)
+app.command("demo")(fill.demo)

@@ -1,0 +1,128 @@
+"""Commands that put images into an archive."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eidetic.cli.options import open_archive, options
+from eidetic.cli.output import print_facts, print_hits, print_json, printable
+
+if TYPE_CHECKING:
+    from eidetic.archive import Archive
+    from ingest import IngestReport
+
+SKIPS_SHOWN = 10
+"""Skipped files listed at the terminal; --json lists all of them."""
+
+
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders or images.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model of a new archive, see `eidetic models`. [env: EIDETIC_MODEL]",
+            metavar="SPEC",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
+    ] = False,
+    no_prune: Annotated[
+        bool, typer.Option("--no-prune", help="Keep the rows of files that are gone.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Drop rows even where most of a root's files are gone.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out what matches this pattern; may be repeated.", metavar="GLOB"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads that decode; by default one per core.", min=1)
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images per call of the encoder.", min=1)] = 32,
+) -> None:
+    """Index what is new or changed in folders, and drop what is gone.
+
+    Running it again embeds nothing that is already there. Ctrl-C keeps what was written.
+
+    Examples:
+
+        eidetic ingest ~/Pictures
+
+        eidetic ingest ~/Pictures --model builtin
+
+        eidetic --archive work ingest /mnt/scans --dry-run
+    """
+    from eidetic.cli.progress import Bar
+    from ingest import IngestInterrupted
+
+    with open_archive(context, model=model) as archive:
+        shown = sys.stderr.isatty() and not options(context).quiet
+        try:
+            with Bar(shown=shown) as progress:
+                report = archive.ingest(
+                    paths,
+                    workers=workers,
+                    batch_size=batch_size,
+                    prune=not no_prune,
+                    allow_mass_prune=yes,
+                    dry_run=dry_run,
+                    exclude=exclude or (),
+                    progress=progress,
+                )
+        except IngestInterrupted as interrupted:
+            _show(context, archive, interrupted.report, dry_run=dry_run)
+            typer.echo("interrupted; what was written stays, run it again to go on", err=True)
+            raise typer.Exit(130) from interrupted
+        _show(context, archive, report, dry_run=dry_run)
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Images to use; by default those that come with some Python packages."),
+    ] = None,
+) -> None:
+    """Make a small archive with the built-in model and search it; no network is needed.
+
+    Example:
+
+        eidetic demo
+    """
+    from eidetic import demo as story
+    from eidetic.cli.progress import Bar
+
+    given = options(context)
+    with story.open_demo(data_dir=given.data_dir) as archive:
+        images = story.find_images(archive, folder)
+        typer.echo(f"$ eidetic --archive demo ingest {images} --model builtin")
+        with Bar(shown=sys.stderr.isatty() and not given.quiet) as progress:
+            report = archive.ingest([images], progress=progress)
+        _show(context, archive, report, dry_run=False)
+        for command, hits in story.questions(archive, images):
+            typer.echo(f"\n$ eidetic --archive demo {command}")
+            print_hits(hits, json=given.json, paths=False, null=False)
+
+
+def _show(
+    context: typer.Context, archive: "Archive", report: "IngestReport", *, dry_run: bool
+) -> None:
+    if options(context).json:
+        print_json(archive.report_as_dict(report))
+        return
+    facts = report.as_dict()
+    would = "would be " if dry_run else ""
+    names = ("scanned", "indexed", "unchanged", "moved", "removed", "skipped")
+    print_facts((name if name == "scanned" else would + name, f"{facts[name]:,}") for name in names)
+    if report.indexed and not dry_run:
+        typer.echo(f"{report.seconds:.1f} s, {report.images_per_second:.1f} images a second")
+    for skip in report.skips[:SKIPS_SHOWN]:
+        typer.echo(f"skipped {printable(skip.path)}: {skip.reason}: {skip.detail}", err=True)
+    if len(report.skips) > SKIPS_SHOWN:
+        more = len(report.skips) - SKIPS_SHOWN
+        typer.echo(f"... and {more:,} more; --json lists all of them", err=True)

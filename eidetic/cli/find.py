@@ -1,0 +1,90 @@
+"""Commands that find images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eidetic.cli.options import open_archive, options
+from eidetic.cli.output import print_hits
+
+if TYPE_CHECKING:
+    from eidetic.results import Hits
+
+K = Annotated[int, typer.Option("-k", "--count", help="How many hits.", metavar="K")]
+Where = Annotated[
+    str,
+    typer.Option(
+        help="Only rows for which a Milvus expression holds, as in 'rating >= 4 and "
+        'path like "2019/%"\'.',
+        metavar="EXPR",
+    ),
+]
+Offset = Annotated[int, typer.Option(help="Pass over this many of the best hits.", metavar="N")]
+Paths = Annotated[bool, typer.Option("--paths", help="Print paths alone, a line each.")]
+Nul = Annotated[
+    bool, typer.Option("-0", "--null", help="Print paths alone, each ended by a NUL byte.")
+]
+
+
+def search(
+    context: typer.Context,
+    query: Annotated[
+        list[str] | None, typer.Argument(help="Words that say what the image shows.")
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(help="An image to find the like of; may be repeated.", metavar="PATH"),
+    ] = None,
+    k: K = 10,
+    where: Where = "",
+    offset: Offset = 0,
+    paths: Paths = False,
+    null: Nul = False,
+) -> None:
+    """Find images by words, by image, or by both.
+
+    Examples:
+
+        eidetic search two dogs on a beach
+
+        eidetic search --image me.jpg -k 5
+
+        eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
+
+        eidetic search cat -0 | xargs -0 ls -l
+    """
+    words = " ".join(query or [])
+    with open_archive(context) as archive:
+        hits = archive.search(
+            words if query else (), images=image or (), k=k, where=where, offset=offset
+        )
+    _show(context, hits, paths=paths, null=null)
+
+
+def similar(
+    context: typer.Context,
+    image: Annotated[str, typer.Argument(metavar="PATH_OR_ID", help="An image file or a row id.")],
+    k: K = 10,
+    where: Where = "",
+    offset: Offset = 0,
+    paths: Paths = False,
+    null: Nul = False,
+) -> None:
+    """Find the images most like one image.
+
+    An image that is itself in the archive comes first, with a score of 1.
+
+    Examples:
+
+        eidetic similar me.jpg
+
+        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3
+    """
+    with open_archive(context) as archive:
+        hits = archive.similar(image, k=k, where=where, offset=offset)
+    _show(context, hits, paths=paths, null=null)
+
+
+def _show(context: typer.Context, hits: "Hits", *, paths: bool, null: bool) -> None:
+    print_hits(hits, json=options(context).json, paths=paths, null=null)

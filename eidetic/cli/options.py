@@ -1,0 +1,34 @@
+"""The options that every command shares, and the archive they name."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from eidetic.archive import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was given before the command; ``None`` where it was not."""
+
+    archive: str | None = None
+    data_dir: str | None = None
+    uri: str | None = None
+    json: bool = False
+    quiet: bool = False
+
+
+def options(context: typer.Context) -> Options:
+    """Return the shared options of the running command."""
+    found = context.find_object(Options)
+    return found if found is not None else Options()
+
+
+def open_archive(context: typer.Context, *, model: str | None = None) -> "Archive":
+    """Open the archive that the shared options name."""
+    import eidetic
+
+    given = options(context)
+    return eidetic.open(given.archive, model=model, uri=given.uri, data_dir=given.data_dir)

@@ -1,0 +1,119 @@
+"""How results are printed: JSON, bare paths, or tables that fit the terminal."""
+
+import json as jsonlib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from eidetic.results import Hit, Hits
+
+PLAIN_WIDTH = 120
+"""Columns of a table that does not go to a terminal."""
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    typer.echo(jsonlib.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_hits(hits: "Hits", *, json: bool, paths: bool, null: bool) -> None:
+    """Print hits as JSON, as bare paths, or as a table."""
+    if json:
+        print_json(hits.as_dict())
+    elif paths or null:
+        end = b"\0" if null else os.fsencode(os.linesep)
+        # Bytes, because a path need not be text that the terminal's encoding has.
+        sys.stdout.buffer.write(b"".join(os.fsencode(hit.path) + end for hit in hits))
+        sys.stdout.flush()
+    elif not hits:
+        typer.echo("no image in the archive matches", err=True)
+    else:
+        print_table(
+            ("rank", "score", "path", "taken", "camera", "size"),
+            [_hit_cells(hit) for hit in hits],
+            right=("rank", "score", "size"),
+            fold="path",
+        )
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    fold: str = "",
+) -> None:
+    """Print a table on stdout, as wide as the terminal at most.
+
+    Args:
+        columns: Headings; a column without any value is left out.
+        rows: Cells by column.
+        right: Columns aligned to the right.
+        fold: The column that is wrapped rather than cut where the width does not suffice.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [list(row) for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    used = [i for i in range(len(columns)) if any(row[i] for row in cells)]
+    for i in used:
+        table.add_column(
+            columns[i],
+            justify="right" if columns[i] in right else "left",
+            overflow="fold" if columns[i] == fold else "ellipsis",
+            no_wrap=columns[i] != fold,
+            ratio=1 if columns[i] == fold and not sys.stdout.isatty() else None,
+        )
+    for row in cells:
+        table.add_row(*(Text(row[i]) for i in used))
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    Console(width=width, highlight=False).print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, a line each, the values in one column."""
+    lines = [(name, str(value)) for name, value in facts]
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def printable(path: str) -> str:
+    """Return a path with what a terminal cannot show replaced by escapes."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in path
+    )
+
+
+def human_bytes(size: int) -> str:
+    """Return a size in the largest unit that keeps it at least 1."""
+    value, units = float(size), ["bytes", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.1f} {units[0]}" if units[0] != "bytes" else f"{size} bytes"
+
+
+def _hit_cells(hit: "Hit") -> tuple[str, ...]:
+    record = hit.record
+    taken = ""
+    if record.taken_at is not None:
+        taken = datetime.fromtimestamp(record.taken_at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    size = f"{record.width} x {record.height}"
+    return (
+        str(hit.rank),
+        f"{hit.score:.3f}",
+        printable(hit.path),
+        taken,
+        record.camera or "",
+        size,
+    )

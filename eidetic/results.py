@@ -1,0 +1,168 @@
+"""What the product answers: hits, and the state of an archive."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self, overload
+
+from schema.records import ImageRecord, Match
+from schema.roots import Root
+
+_SHOWN = [
+    "view",
+    "offset_ms",
+    "width",
+    "height",
+    "format",
+    "size_bytes",
+    "taken_at",
+    "utc_offset_min",
+    "camera",
+    "lens",
+    "iso_speed",
+    "focal_mm",
+    "aperture",
+    "shutter_s",
+    "lat",
+    "lon",
+    "place",
+    "country",
+    "rating",
+    "tags",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer.
+
+    Attributes:
+        rank: From 1, the offset included.
+        score: Cosine similarity in [-1, 1], higher is better.
+        path: Absolute path of the file as it can be opened now.
+    """
+
+    rank: int
+    score: float
+    path: str
+    record: ImageRecord
+
+    @property
+    def id(self) -> str:
+        """Id of the row."""
+        return self.record.id
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of the command line's contract; unknown facts are ``None``."""
+        facts = {name: getattr(self.record, name) for name in _SHOWN}
+        facts["tags"] = list(self.record.tags)
+        head = {"rank": self.rank, "id": self.id, "score": self.score, "path": self.path}
+        return head | facts
+
+
+@dataclass(frozen=True, slots=True)
+class Hits(Sequence[Hit]):
+    """The hits of one query, best first, and what it took.
+
+    Attributes:
+        query: The question as it was put.
+        model: Spec of the model that answered.
+        took_ms: Milliseconds from the encoded query's start to the last hit, loading excluded.
+        total_rows: Rows in the archive.
+    """
+
+    query: str
+    model: str
+    took_ms: float
+    total_rows: int
+    hits: tuple[Hit, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of the command line's contract."""
+        return {
+            "query": self.query,
+            "model": self.model,
+            "took_ms": round(self.took_ms, 2),
+            "total_rows": self.total_rows,
+            "hits": [hit.as_dict() for hit in self.hits],
+        }
+
+    @classmethod
+    def of(
+        cls,
+        matches: Sequence[Match],
+        *,
+        roots: Mapping[str, Root],
+        offset: int,
+        query: str,
+        model: str,
+        took_ms: float,
+        total_rows: int,
+    ) -> Self:
+        """Number the matches and find their files."""
+        hits = tuple(
+            Hit(rank, match.score, locate(match.record, roots), match.record)
+            for rank, match in enumerate(matches, start=offset + 1)
+        )
+        return cls(query, model, took_ms, total_rows, hits)
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """One root of an archive, and how many rows came from it."""
+
+    id: str
+    location: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of an archive.
+
+    Attributes:
+        store: What Milvus calls itself; ``uri`` is where it is.
+        capabilities: What it can do beyond the common ground, by name.
+        skipped: Files that have no row because they could not be used.
+        disk_bytes: Bytes of the archive's data folder; rows on a server are not among them.
+    """
+
+    archive: str
+    model: str
+    dim: int
+    rows: int
+    collection: str
+    index: str
+    store: str
+    uri: str
+    capabilities: dict[str, bool]
+    roots: tuple[RootStatus, ...]
+    skipped: int
+    disk_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of the command line's contract."""
+        return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
+
+
+def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:
+    """Return where the file can be opened now.
+
+    A root that this machine has never ingested has no location here; its path is then given
+    relative to the root's id.
+    """
+    root = roots.get(record.root)
+    return str(Path(root.location) / record.path) if root else f"{record.root}:{record.path}"

@@ -1,0 +1,90 @@
+"""What a run was asked to use: flags over environment over settings file over defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from platformdirs import user_config_path, user_data_path
+
+from schema.errors import UsageError
+
+DEFAULT_ARCHIVE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once at the edge; nothing below it reads the environment.
+
+    Attributes:
+        archive: Name of the archive.
+        data_dir: Folder that holds a folder per archive.
+        uri: Address of a Milvus server; "" for the embedded store in the data folder.
+        token: ``USER:PASSWORD`` or API key of that server; "" for none.
+        model: Model spec for a new archive; "" for the recommended one.
+    """
+
+    archive: str = DEFAULT_ARCHIVE
+    data_dir: Path = Path()
+    uri: str = ""
+    token: str = ""
+    model: str = ""
+
+    @property
+    def archive_dir(self) -> Path:
+        """The archive's own folder: journal, roots and, when embedded, the rows."""
+        return self.data_dir / self.archive
+
+    @property
+    def store_uri(self) -> str:
+        """Where the rows are."""
+        return self.uri or str(self.archive_dir / "milvus.db")
+
+
+def settings_path() -> Path:
+    """Return where the settings file is looked for."""
+    return user_config_path("eidetic") / "settings.toml"
+
+
+def load_settings(
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str] = os.environ,
+    file: Path | None = None,
+) -> Settings:
+    """Return the settings of one run.
+
+    Args:
+        flags: Values by the names of `Settings`; ``None`` or "" for those not given.
+        environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN and
+            EIDETIC_MODEL.
+        file: The settings file, that of `settings_path` by default; it need not exist.
+
+    Raises:
+        UsageError: The file cannot be read, or has a key or a value that is not known.
+    """
+    names = [field.name for field in fields(Settings)]
+    values = _read_file(file or settings_path(), names)
+    values |= {n: v for n in names if (v := environ.get(f"EIDETIC_{n.upper()}"))}
+    values |= {n: v for n in names if (v := flags.get(n))}
+    folder = values.pop("data_dir", "")
+    data_dir = Path(folder).expanduser().absolute() if folder else user_data_path("eidetic")
+    return Settings(data_dir=data_dir, **values)
+
+
+def _read_file(path: Path, names: list[str]) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"settings file {path}: cannot be read ({error})") from error
+    for name, value in values.items():
+        if name not in names:
+            raise UsageError(
+                f"settings file {path}: unknown key {name!r}; known: {', '.join(names)}"
+            )
+        if not isinstance(value, str):
+            raise UsageError(f"settings file {path}: {name} must be a text in quotes")
+    return values

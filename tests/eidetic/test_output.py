@@ -1,0 +1,37 @@
+"""What is printed can be read by people and by programs."""
+
+import pytest
+
+from eidetic.cli import hoist
+from eidetic.cli.output import human_bytes, printable
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (3_920_000_000, "3.9 GB")],
+)
+def test_sizes_are_given_in_the_largest_fitting_unit(size: int, text: str) -> None:
+    assert human_bytes(size) == text
+
+
+def test_a_path_cannot_move_the_cursor_or_break_a_line() -> None:
+    assert printable("a\nb\x1b[2Jc/é.jpg") == r"a\nb\x1b[2Jc/é.jpg"
+
+
+def test_a_byte_that_is_not_utf8_is_shown_as_an_escape() -> None:
+    assert printable("a\udcff.jpg") == r"a\udcff.jpg"
+
+
+def test_shared_options_may_follow_the_command() -> None:
+    given = ["search", "dog", "--json", "-k", "3", "--archive", "a", "--uri=http://x", "-q"]
+    assert hoist(given) == [
+        "--json", "--archive", "a", "--uri=http://x", "-q", "search", "dog", "-k", "3",
+    ]  # fmt: skip
+
+
+def test_what_follows_two_dashes_stays_where_it_is() -> None:
+    assert hoist(["search", "--", "--json", "-q"]) == ["search", "--", "--json", "-q"]
+
+
+def test_a_shared_option_without_its_value_is_left_for_the_parser_to_refuse() -> None:
+    assert hoist(["status", "--archive"]) == ["status", "--archive"]

@@ -1,0 +1,70 @@
+"""A query says what is asked, and refuses what cannot be answered."""
+
+from pathlib import Path
+
+import pytest
+
+from schema import NoUsableImage, UsageError
+from search import Image, Query, Text, build_query
+
+
+def test_a_text_and_images_become_terms_of_equal_weight(tmp_path: Path) -> None:
+    file = tmp_path / "me.jpg"
+    file.write_bytes(b"bytes")
+    query = build_query("a red boat", [file], k=3, offset=1, where="rating > 3")
+    assert query == Query(
+        (Text("a red boat"), Image(b"bytes", str(file))), k=3, offset=1, where="rating > 3"
+    )
+
+
+def test_several_texts_are_several_terms() -> None:
+    assert build_query(["a dog", "a beach"]).terms == (Text("a dog"), Text("a beach"))
+
+
+def test_nothing_to_look_for_is_refused() -> None:
+    with pytest.raises(UsageError, match="give words, or an image"):
+        build_query()
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n"])
+def test_a_text_without_words_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no words"):
+        build_query(text)
+
+
+@pytest.mark.parametrize("k", [0, -3])
+def test_k_starts_at_one(k: int) -> None:
+    with pytest.raises(UsageError, match=f"k={k}"):
+        build_query("dog", k=k)
+
+
+def test_an_offset_below_zero_is_refused() -> None:
+    with pytest.raises(UsageError, match="offset=-1"):
+        build_query("dog", offset=-1)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_weight_is_a_number_above_zero(weight: float) -> None:
+    with pytest.raises(UsageError, match="weight"):
+        Query((Text("dog", weight),))
+
+
+@pytest.mark.parametrize("text", ["dogs -people", "-people", 'dogs -"a car"'])
+def test_an_exclusion_is_refused_because_an_encoder_would_look_for_it(text: str) -> None:
+    with pytest.raises(UsageError, match="excluding words is not possible in this version: '-"):
+        build_query(text)
+
+
+@pytest.mark.parametrize("text", ["well-known", "a - b", "- ", "50-60s"])
+def test_a_hyphen_within_words_is_no_exclusion(text: str) -> None:
+    assert build_query(text).terms == (Text(text.strip()),)
+
+
+def test_a_missing_image_is_named() -> None:
+    with pytest.raises(NoUsableImage, match=r"/no/such\.jpg: there is no such file"):
+        build_query(images=["/no/such.jpg"])
+
+
+def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
+    with pytest.raises(NoUsableImage, match="cannot be read"):
+        build_query(images=[tmp_path])
