@@ -288,8 +288,6 @@ class Archive:
 
     def _answer(self, query: Query, asked: str) -> Hits:
         store = self._open()
-        if not all(isinstance(term, Row) for term in query.terms):
-            self._load_encoder()
         started = time.perf_counter()
         matches = search(query, store=store, encoder=self._load_encoder)
         took_ms = (time.perf_counter() - started) * 1000

@@ -67,7 +67,8 @@ class Hits(Sequence[Hit]):
     Attributes:
         query: The question as it was put.
         model: Spec of the model that answered.
-        took_ms: Milliseconds from the encoded query's start to the last hit, loading excluded.
+        took_ms: Milliseconds from the question to its last hit; the first question of a process
+            includes loading the model.
         total_rows: Rows in the archive.
     """
 

@@ -50,10 +50,11 @@ class Connection:
         self.uri = uri
         self.embedded = uri.endswith(".db")
         self._engine: Any = None
-        _quiet_pymilvus()
         address = self._start_engine(Path(uri)) if self.embedded else _check_uri(uri)
         from pymilvus import MilvusClient
 
+        # Only now: importing pymilvus sets the levels of its loggers.
+        _quiet_pymilvus()
         try:
             with self.errors("connect"):
                 # A dedicated channel: a shared one would be closed under another archive's feet.

@@ -80,6 +80,7 @@ class SkipReason(StrEnum):
     NAME_NOT_UTF8 = "name-not-utf8"
     PATH_TOO_LONG = "path-too-long"
     VANISHED = "vanished"
+    UNSUPPORTED = "unsupported-format"
 
 
 class ImageUnreadable(NoUsableImage):

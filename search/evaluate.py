@@ -166,7 +166,8 @@ def _ranks_in_index(
 def _text_ranks(scores: NDArray[np.float32], owner: NDArray[np.intp]) -> NDArray[np.float64]:
     """Rank of each caption's image: scores has shape (captions, images)."""
     own = scores[np.arange(len(owner)), owner]
-    return 1.0 + (scores > own[:, None]).sum(axis=1)
+    ranks: NDArray[np.float64] = 1.0 + (scores > own[:, None]).sum(axis=1)
+    return ranks
 
 
 def _image_ranks(scores: NDArray[np.float32], owner: NDArray[np.intp]) -> NDArray[np.float64]:

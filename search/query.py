@@ -83,8 +83,8 @@ def text_term(words: str, weight: float = 1.0) -> Text:
     excluded = _EXCLUSION.search(words)
     if excluded:
         raise UsageError(
-            f"excluding words is not possible in this version: {words[excluded.start() :].strip()!r}"
-            " starts with '-'; say only what the image shows"
+            "excluding words is not possible in this version: "
+            f"{words[excluded.start() :].strip()!r} starts with '-'; say only what the image shows"
         )
     return Text(words, weight)
 

@@ -13,7 +13,6 @@ def status(context: typer.Context) -> None:
     """Tell what an archive holds, with which model, and where.
 
     Example:
-
         eidetic --archive work status
     """
     with open_archive(context) as archive:
@@ -40,13 +39,12 @@ def models(context: typer.Context) -> None:
     Any other checkpoint works by spec: open_clip:ARCH/PRETRAINED, hf:REPO_ID, or a local folder.
 
     Example:
-
         eidetic models
     """
-    from embed import CATALOGUE
+    from embed import catalogue
 
     if options(context).json:
-        print_json([model.as_dict() for model in CATALOGUE])
+        print_json([model.as_dict() for model in catalogue()])
         return
     print_table(
         ("model", "dim", "parameters", "download", "licence", "languages", "spec"),
@@ -60,7 +58,7 @@ def models(context: typer.Context) -> None:
                 model.languages,
                 model.spec,
             )
-            for model in CATALOGUE
+            for model in catalogue()
         ],
         right=("dim", "parameters", "download"),
         fold="spec",
@@ -80,7 +78,6 @@ def evaluate(
     """Measure how well an archive is found by captions of its images.
 
     Example:
-
         eidetic evaluate --captions captions.jsonl --language ar
     """
     with open_archive(context) as archive:

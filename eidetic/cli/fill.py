@@ -50,7 +50,6 @@ def ingest(
     Running it again embeds nothing that is already there. Ctrl-C keeps what was written.
 
     Examples:
-
         eidetic ingest ~/Pictures
 
         eidetic ingest ~/Pictures --model builtin
@@ -58,7 +57,7 @@ def ingest(
         eidetic --archive work ingest /mnt/scans --dry-run
     """
     from eidetic.cli.progress import Bar
-    from ingest import IngestInterrupted
+    from ingest import IngestInterrupted, PruneRefused
 
     with open_archive(context, model=model) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
@@ -78,6 +77,9 @@ def ingest(
             _show(context, archive, interrupted.report, dry_run=dry_run)
             typer.echo("interrupted; what was written stays, run it again to go on", err=True)
             raise typer.Exit(130) from interrupted
+        except PruneRefused as refused:
+            _show(context, archive, refused.report, dry_run=dry_run)
+            raise
         _show(context, archive, report, dry_run=dry_run)
 
 
@@ -91,7 +93,6 @@ def demo(
     """Make a small archive with the built-in model and search it; no network is needed.
 
     Example:
-
         eidetic demo
     """
     from eidetic import demo as story
@@ -119,6 +120,8 @@ def _show(
     would = "would be " if dry_run else ""
     names = ("scanned", "indexed", "unchanged", "moved", "removed", "skipped")
     print_facts((name if name == "scanned" else would + name, f"{facts[name]:,}") for name in names)
+    if report.cut_values:
+        typer.echo(f"{report.cut_values:,} metadata values were cut to fit", err=True)
     if report.indexed and not dry_run:
         typer.echo(f"{report.seconds:.1f} s, {report.images_per_second:.1f} images a second")
     for skip in report.skips[:SKIPS_SHOWN]:

@@ -45,7 +45,6 @@ def search(
     """Find images by words, by image, or by both.
 
     Examples:
-
         eidetic search two dogs on a beach
 
         eidetic search --image me.jpg -k 5
@@ -76,7 +75,6 @@ def similar(
     An image that is itself in the archive comes first, with a score of 1.
 
     Examples:
-
         eidetic similar me.jpg
 
         eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3

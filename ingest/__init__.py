@@ -1,0 +1,29 @@
+"""From files to rows: what to scan, what has changed, and the run that indexes it."""
+
+from ingest.journal import Entry, Journal
+from ingest.pipeline import DEFAULT_BATCH_SIZE, default_workers, ingest
+from ingest.report import (
+    IngestInterrupted,
+    IngestReport,
+    NoProgress,
+    Progress,
+    PruneRefused,
+    Skip,
+)
+from ingest.scopes import Scope, plan_scopes
+
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "Entry",
+    "IngestInterrupted",
+    "IngestReport",
+    "Journal",
+    "NoProgress",
+    "Progress",
+    "PruneRefused",
+    "Scope",
+    "Skip",
+    "default_workers",
+    "ingest",
+    "plan_scopes",
+]

@@ -1,0 +1,198 @@
+"""The second half of a run: the files of a work list become rows."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from embed.encoder import Encoder
+from ingest.journal import Entry, Journal, State
+from ingest.metadata import FileFacts, move_record
+from ingest.report import Progress, Skip, Tally
+from ingest.stages import Outcome, Prepared, Preparer, Recognised, Refused, map_ahead
+from ingest.worklist import Worklist
+from ingest.writer import Kind, Result, Writer
+from schema.errors import SkipReason
+from schema.records import Embedded, row_id
+from schema.store import Store
+
+ASIDE = 256
+"""Files that need no encoder are collected up to this number for one call of the store."""
+
+
+def index(
+    work: Worklist,
+    number: int,
+    *,
+    store: Store,
+    encoder: Encoder,
+    journal: Journal,
+    tally: Tally,
+    progress: Progress,
+    workers: int,
+    batch_size: int,
+    max_pixels: int,
+) -> None:
+    """Read every file of the work list, and write its row unless it cannot be used.
+
+    Args:
+        number: Of the scan that made the list.
+
+    Raises:
+        StoreError: The store failed; so with every error of the encoder and the journal. What had
+            been embedded before is written, if it can be.
+    """
+    prepare = Preparer(encoder, journal, max_pixels)
+    # While the encoder is busy with one batch the workers make the next, and one more to outlast
+    # a run of large files. Only prepared pixels wait here, never files or full images.
+    look_ahead = 2 * batch_size + workers
+    writer = Writer(store, journal, tally)
+    indexer = _Indexer(prepare, writer, store, encoder, progress, number, batch_size)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
+    try:
+        for outcome in map_ahead(prepare, work, pool, look_ahead):
+            indexer.take(outcome)
+        indexer.finish()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        writer.stop()
+
+
+class _Indexer:
+    """Collects outcomes into batches, one kind by one, and sees them to the writer."""
+
+    def __init__(
+        self,
+        prepare: Preparer,
+        writer: Writer,
+        store: Store,
+        encoder: Encoder,
+        progress: Progress,
+        number: int,
+        batch_size: int,
+    ) -> None:
+        self._prepare = prepare
+        self._writer = writer
+        self._store = store
+        self._encoder = encoder
+        self._progress = progress
+        self._number = number
+        self._batch_size = batch_size
+        self._batch: list[Prepared] = []
+        self._recognised: list[Recognised] = []
+        self._aside: list[Result] = []
+
+    def take(self, outcome: Outcome) -> None:
+        match outcome:
+            case Prepared():
+                self._batch.append(outcome)
+                if len(self._batch) >= self._batch_size:
+                    self._encode()
+            case Recognised() if _row_stays(outcome):
+                self._aside.append(Result("unchanged", self._indexed(outcome.file)))
+            case Recognised():
+                self._recognised.append(outcome)
+                if len(self._recognised) >= ASIDE:
+                    self._resolve()
+            case Refused():
+                self._aside.append(self._refuse(outcome))
+        if len(self._aside) >= ASIDE:
+            self._flush_aside()
+
+    def finish(self) -> None:
+        """Write what is left, and wait until it is written."""
+        self._resolve()
+        self._encode()
+        self._flush_aside()
+        self._writer.finish()
+
+    def _encode(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        vectors = self._encoder.encode_images([prepared.pixels for prepared in batch])
+        self._hand_over(
+            [
+                Result("indexed", self._indexed(done.file), Embedded(done.record, vector))
+                for done, vector in zip(batch, vectors, strict=True)
+            ]
+        )
+
+    def _resolve(self) -> None:
+        """Give recognised files the vectors of the rows they were recognised by.
+
+        A row that is not there, or holds other bytes by now, is no help: the file is embedded.
+        """
+        waiting, self._recognised = self._recognised, []
+        if not waiting:
+            return
+        ids = list({known.source.row_id for known in waiting})
+        # First the vectors, then the records: a record that still has the expected content has
+        # not been replaced before its vector was read.
+        vectors = self._store.vectors(ids)
+        records = self._store.get(ids)
+        results = []
+        for known in waiting:
+            record, vector = records.get(known.source.row_id), vectors.get(known.source.row_id)
+            if record is None or vector is None or record.content != known.file.content:
+                self.take(self._prepare(known.item, recognise=False))
+                continue
+            row = Embedded(move_record(record, known.file), vector)
+            kind: Kind = "unchanged" if known.is_own else "moved"
+            results.append(Result(kind, self._indexed(known.file), row))
+        self._hand_over(results)
+
+    def _flush_aside(self) -> None:
+        results, self._aside = self._aside, []
+        self._hand_over(results)
+
+    def _hand_over(self, results: list[Result]) -> None:
+        if results:
+            self._writer.put(results)
+            self._progress.advance(len(results))
+
+    def _indexed(self, file: FileFacts) -> Entry:
+        return _entry(file, self._number, "indexed")
+
+    def _refuse(self, refused: Refused) -> Result:
+        before, found = refused.before, refused.item.file
+        skip = Skip.of(refused.item.location, refused.reason, refused.detail)
+        if refused.reason is SkipReason.VANISHED:
+            # Not seen by this scan: if it had a row, that goes with the others that are gone.
+            return Result("skipped", None, skip=skip)
+        indexed = before if before is not None and before.state == "indexed" else None
+        if refused.reason is SkipReason.UNREADABLE and indexed is not None:
+            # Its bytes may be what they were: the row stays, and the next scan tries again.
+            return Result("skipped", replace(indexed, scan=self._number), skip=skip)
+        file = refused.file or FileFacts(
+            root=refused.item.root.id,
+            path=found.path,
+            size_bytes=found.size_bytes,
+            mtime_ns=found.mtime_ns,
+            inode=found.inode,
+            content="",
+            read_ns=0,
+        )
+        entry = _entry(file, self._number, "skipped", refused.reason.value, refused.detail)
+        return Result("skipped", entry, skip=skip, drop=indexed.row_id if indexed else "")
+
+
+def _row_stays(known: Recognised) -> bool:
+    """Whether a file's own row says already all that there is to say of it."""
+    file, source = known.file, known.source
+    return known.is_own and (source.size_bytes, source.mtime_ns) == (file.size_bytes, file.mtime_ns)
+
+
+def _entry(file: FileFacts, number: int, state: State, reason: str = "", detail: str = "") -> Entry:
+    return Entry(
+        root=file.root,
+        path=file.path,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        inode=file.inode,
+        state=state,
+        content=file.content,
+        row_id=row_id(file.root, file.path) if state == "indexed" else "",
+        reason=reason,
+        detail=detail,
+        read_ns=file.read_ns,
+        scan=number,
+    )

@@ -1,0 +1,358 @@
+"""What an archive knows of every file it has seen, in a SQLite file beside the archive.
+
+The rows are truth. The journal makes a scan of unchanged files cheap and accounts for every file:
+indexed, or skipped and why. Rows are entered only after the store has acknowledged them, so that
+a crash can lose entries (their files are then looked at again, under the same row ids) but never
+claim a row that is not there. A lost, damaged or foreign journal starts afresh and is rebuilt from
+the rows.
+"""
+
+import contextlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from schema.errors import ArchiveError
+from schema.records import ImageRecord
+
+log = logging.getLogger(__name__)
+
+LAYOUT = 1
+"""Version of the tables, raised also when more formats are read: a journal of another layout is
+rebuilt, and files skipped for their format are tried again."""
+
+RACY_NS = 2_000_000_000
+"""A file changed again within one tick of its file system's clock keeps its size and mtime. The
+coarsest clock in use, FAT's, ticks every two seconds."""
+
+BUSY_TIMEOUT_S = 30.0
+ROWS_PER_TRANSACTION = 1000
+
+State = Literal["indexed", "skipped"]
+
+_TABLES = """
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE entries (
+    root TEXT NOT NULL, path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    state TEXT NOT NULL, content TEXT NOT NULL, row_id TEXT NOT NULL,
+    reason TEXT NOT NULL, detail TEXT NOT NULL,
+    read_ns INTEGER NOT NULL, scan INTEGER NOT NULL,
+    PRIMARY KEY (root, path)
+) WITHOUT ROWID;
+CREATE INDEX entries_content ON entries (content) WHERE state = 'indexed';
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file at the time it was last read.
+
+    Attributes:
+        inode: 0 where unknown.
+        content: Hash of the bytes, see `schema.records.content_hash`; "" if they were not read.
+        row_id: Its row where ``state`` is "indexed", else "".
+        reason: Why it has no row (a `SkipReason`), else ""; ``detail`` says it to people.
+        read_ns: When its bytes were read, nanoseconds since the epoch; 0 where unknown.
+        scan: Number of the last scan that saw the file; 0 for none.
+    """
+
+    root: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+    state: State
+    content: str
+    row_id: str
+    reason: str
+    detail: str
+    read_ns: int
+    scan: int
+
+    @property
+    def is_racy(self) -> bool:
+        """Whether the file may have changed after it was read without a trace in its mtime."""
+        return self.read_ns != 0 and abs(self.read_ns - self.mtime_ns) < RACY_NS
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Entry))
+_RECORD = (
+    f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(Entry)))})"
+)
+# Ranges over (root, path): a path and everything below it; "0" is the character after "/".
+_BELOW = (
+    "root = :root AND (:sub = '' OR path = :sub OR (path > :sub || '/' AND path < :sub || '0'))"
+)
+
+
+class Journal:
+    """The open journal of one collection. Safe to use from many threads.
+
+    Attributes:
+        needs_rebuild: Whether it is new, and `rebuild` has not run to its end.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, collection_uid: str) -> Self:
+        """Open the journal of a collection, or start a new one in its place.
+
+        Args:
+            collection_uid: See `schema.store.Collection`. The journal of another collection speaks
+                of rows that are not there, and is replaced.
+
+        Raises:
+            ArchiveError: The file cannot be opened or written, or another process keeps it locked.
+        """
+        journal = cls._connect(path)
+        try:
+            fits = journal._belongs_to(collection_uid)
+        except sqlite3.DatabaseError as error:
+            journal.close()
+            if not _is_damage(error):
+                raise _cannot_use(path, error) from error
+            log.warning("%s: damaged (%s); rebuilding it from the rows", path, error)
+            fits = False
+        except BaseException:
+            journal.close()
+            raise
+        if fits:
+            return journal
+        journal.close()
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        journal = cls._connect(path)
+        with journal._transaction():
+            # Not executescript: that would commit what has not been written in full.
+            for statement in filter(str.strip, _TABLES.split(";")):
+                journal._connection.execute(statement)
+            journal._set("layout", str(LAYOUT))
+            journal._set("collection", collection_uid)
+            journal._set("scan", "0")
+        return journal
+
+    @classmethod
+    def _connect(cls, path: Path) -> Self:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+        except (sqlite3.Error, OSError) as error:
+            raise _cannot_use(path, error) from error
+        return cls(connection, str(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; calling it twice is no error."""
+        self._connection.close()
+
+    def rehearse(self) -> "Journal":
+        """Return a copy in a temporary file that takes changes and vanishes when closed."""
+        with self._lock, self._errors():
+            copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._connection.backup(copy)
+        return Journal(copy, self._path)
+
+    @property
+    def needs_rebuild(self) -> bool:
+        with self._errors():
+            return self._get("complete") != "1"
+
+    def rebuild(self, records: Iterable[ImageRecord]) -> int:
+        """Enter every row of the store, and return how many; nothing is read from the files."""
+        rows = (record for record in records if record.view == "photo")
+        count = 0
+        while page := list(islice(rows, ROWS_PER_TRANSACTION)):
+            self.record([_entry_of(record) for record in page])
+            count += len(page)
+        with self._transaction():
+            self._set("complete", "1")
+        return count
+
+    def begin_scan(self) -> int:
+        """Return the number of a new scan, greater than all before it."""
+        with self._transaction():
+            number = int(self._get("scan") or 0) + 1
+            self._set("scan", str(number))
+        return number
+
+    def find(self, root: str, path: str) -> Entry | None:
+        """Return what is known of a file."""
+        found = self._select("WHERE root = ? AND path = ?", (root, path))
+        return found[0] if found else None
+
+    def find_content(self, content: str) -> Entry | None:
+        """Return an indexed file of the same bytes."""
+        found = self._select("WHERE content = ? AND state = 'indexed' LIMIT 1", (content,))
+        return found[0] if found else None
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Enter files in place of what was known of them, all or none."""
+        with self._transaction():
+            self._connection.executemany(_RECORD, [astuple(entry) for entry in entries])
+
+    def mark_seen(self, root: str, paths: Sequence[str], scan: int) -> None:
+        """Note that a scan saw files that stay as they are; unknown paths are no error."""
+        with self._transaction():
+            # The greater number stays, so that a scan running beside this one prunes nothing
+            # that this one has seen.
+            self._connection.executemany(
+                "UPDATE entries SET scan = MAX(scan, ?) WHERE root = ? AND path = ?",
+                [(scan, root, path) for path in paths],
+            )
+
+    def mark_below_seen(self, root: str, sub: str, scan: int) -> None:
+        """Note that nothing can be said of a folder and all below it ("" for the whole root)."""
+        with self._transaction():
+            self._connection.execute(
+                f"UPDATE entries SET scan = MAX(scan, :scan) WHERE {_BELOW}",
+                {"scan": scan, "root": root, "sub": sub},
+            )
+
+    def gone(self, root: str, sub: str, scan: int) -> Iterator[Entry]:
+        """Yield the files of a folder that the scan did not see, in order of their paths.
+
+        Entries may be forgotten meanwhile.
+        """
+        after = ""
+        while page := self._select(
+            f"WHERE {_BELOW} AND path > :after AND scan < :scan ORDER BY path LIMIT :limit",
+            {
+                "root": root,
+                "sub": sub,
+                "scan": scan,
+                "after": after,
+                "limit": ROWS_PER_TRANSACTION,
+            },
+        ):
+            yield from page
+            after = page[-1].path
+
+    def count_lost(self, root: str, sub: str, scan: int) -> int:
+        """Return how many indexed files of a folder the scan found neither there nor elsewhere.
+
+        A file that was moved or renamed is found elsewhere, by its content.
+        """
+        return self._count(
+            f"FROM entries AS old WHERE {_BELOW} AND scan < :scan AND state = 'indexed' "
+            "AND NOT EXISTS (SELECT 1 FROM entries AS new WHERE new.content = old.content "
+            "AND new.state = 'indexed' AND new.scan >= :scan)",
+            {"root": root, "sub": sub, "scan": scan},
+        )
+
+    def count_indexed(self, root: str) -> int:
+        """Return how many files of a root have a row."""
+        return self._count("FROM entries WHERE root = ? AND state = 'indexed'", (root,))
+
+    def count_skipped(self) -> int:
+        """Return how many files of the archive were skipped when they were last read."""
+        return self._count("FROM entries WHERE state = 'skipped'", ())
+
+    def forget(self, root: str, paths: Sequence[str]) -> None:
+        """Drop what is known of files."""
+        with self._transaction():
+            self._connection.executemany(
+                "DELETE FROM entries WHERE root = ? AND path = ?", [(root, path) for path in paths]
+            )
+
+    def _belongs_to(self, collection_uid: str) -> bool:
+        run = self._connection.execute
+        run("PRAGMA journal_mode = WAL")
+        # In WAL mode a crash of the process loses nothing; a power cut may lose the last entries,
+        # whose files are then looked at again.
+        run("PRAGMA synchronous = NORMAL")
+        if not run("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
+            return False
+        problem = run("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            log.warning("%s: damaged (%s); rebuilding it from the rows", self._path, problem)
+            return False
+        return (self._get("layout"), self._get("collection")) == (str(LAYOUT), collection_uid)
+
+    def _get(self, key: str) -> str | None:
+        with self._lock:
+            found = self._connection.execute(
+                "SELECT value FROM facts WHERE key = ?", (key,)
+            ).fetchone()
+        return found[0] if found else None
+
+    def _set(self, key: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+    def _select(self, rest: str, values: Sequence[str] | dict[str, str | int]) -> list[Entry]:
+        with self._lock, self._errors():
+            found = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {rest}", values)
+            return [Entry(*row) for row in found]
+
+    def _count(self, rest: str, values: Sequence[str] | dict[str, str | int]) -> int:
+        with self._lock, self._errors():
+            return int(self._connection.execute(f"SELECT COUNT(*) {rest}", values).fetchone()[0])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock, self._errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise _cannot_use(self._path, error) from error
+
+
+def _entry_of(record: ImageRecord) -> Entry:
+    return Entry(
+        root=record.root,
+        path=record.path,
+        size_bytes=record.size_bytes,
+        mtime_ns=record.mtime_ns,
+        inode=0,
+        state="indexed",
+        content=record.content,
+        row_id=record.id,
+        reason="",
+        detail="",
+        read_ns=0,
+        scan=0,
+    )
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    # The low byte is the primary code; the rest says more of it.
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _cannot_use(path: str | Path, error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f"{path}: the archive's journal cannot be used ({error}); check that no other ingest of "
+        "this archive is running and that the disk has room. If it is damaged, delete it: the next "
+        "ingest rebuilds it from the rows and embeds nothing again"
+    )

@@ -1,0 +1,157 @@
+"""One run of ingestion, from scopes to a report.
+
+    scan -> [read, hash, decode, prepare] -> encode -> [write, journal] -> prune
+             worker threads                caller's    writer's thread
+                                           thread
+
+A file that cannot be used is counted and named, and nothing else. An encoder or a store that fails
+ends the run with its error. However a run ends, all its threads have ended with it, what the
+store had acknowledged is in the journal, and running again goes on from there.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+
+from embed.encoder import Encoder
+from embed.images import default_max_pixels
+from ingest.indexer import index
+from ingest.journal import Journal
+from ingest.names import NOT_YET_READ, compile_excluded, known_extensions
+from ingest.prune import prune as remove_gone
+from ingest.rehearsal import IdleEncoder, ReadOnlyStore
+from ingest.report import (
+    IngestInterrupted,
+    IngestReport,
+    NoProgress,
+    Progress,
+    PruneRefused,
+    Tally,
+)
+from ingest.scan import scan
+from ingest.scopes import Scope
+from ingest.worklist import Worklist
+from schema.errors import NoUsableImage, UsageError
+from schema.store import Store
+
+DEFAULT_BATCH_SIZE = 32
+MAX_WORKERS = 16
+
+
+def ingest(
+    scopes: Sequence[Scope],
+    *,
+    store: Store,
+    encoder: Encoder,
+    journal: Journal,
+    workers: int | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    prune: bool = True,
+    allow_mass_prune: bool = False,
+    dry_run: bool = False,
+    exclude: Iterable[str] = (),
+    max_pixels: int | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Bring an archive up to date with the files of the scopes.
+
+    Args:
+        scopes: See `ingest.scopes.plan_scopes`.
+        workers: Threads that read and decode; None for `default_workers`.
+        batch_size: Images per call of the encoder.
+        prune: Whether rows are removed whose files are gone.
+        allow_mass_prune: Whether that may be more than half of a root's rows.
+        dry_run: Whether to embed and write nothing, and only report what would be.
+        exclude: Shell patterns, see `ingest.names.compile_excluded`; rows of excluded files are
+            removed like those of files that are gone.
+        max_pixels: Limit of `embed.images.decode_image`; None for what the memory allows.
+
+    Raises:
+        IngestInterrupted: Ctrl-C; carries the report so far.
+        PruneRefused: All was done, but more than half of a root's images have gone.
+        NoUsableImage: The scopes hold no image that is or could be indexed.
+        StoreError: The store failed; so with `StoreUnreachable`.
+        ArchiveError: The journal cannot be used.
+    """
+    workers = default_workers() if workers is None else workers
+    if workers < 1 or batch_size < 1:
+        raise UsageError(
+            f"workers={workers}, batch size {batch_size}: both must be at least 1; leave them out "
+            "for the defaults"
+        )
+    max_pixels = default_max_pixels() if max_pixels is None else max_pixels
+    excluded = compile_excluded(exclude)
+    progress = progress or NoProgress()
+    if dry_run:
+        store, encoder, journal = ReadOnlyStore(store), IdleEncoder(encoder), journal.rehearse()
+    tally = Tally()
+    began = time.monotonic()
+    refusals: list[str] = []
+    try:
+        if journal.needs_rebuild:
+            journal.rebuild(store.iterate())
+        number = journal.begin_scan()
+        with Worklist() as work:
+            scan(
+                scopes,
+                number,
+                excluded=excluded,
+                journal=journal,
+                work=work,
+                tally=tally,
+                progress=progress,
+            )
+            progress.start(len(work))
+            index(
+                work,
+                number,
+                store=store,
+                encoder=encoder,
+                journal=journal,
+                tally=tally,
+                progress=progress,
+                workers=workers,
+                batch_size=batch_size,
+                max_pixels=max_pixels,
+            )
+        if prune:
+            refusals = remove_gone(
+                scopes,
+                number,
+                store=store,
+                journal=journal,
+                tally=tally,
+                allow_mass=allow_mass_prune,
+            )
+    except KeyboardInterrupt as interrupt:
+        raise IngestInterrupted(tally.report(time.monotonic() - began)) from interrupt
+    finally:
+        if dry_run:
+            journal.close()
+    report = tally.report(time.monotonic() - began)
+    if refusals:
+        raise PruneRefused("\n".join(refusals), report)
+    if not (report.indexed or report.unchanged or report.moved or report.removed):
+        raise NoUsableImage(_nothing_usable(scopes, report))
+    return report
+
+
+def default_workers() -> int:
+    """Return how many threads read and decode: one per core, and at least two.
+
+    They idle as soon as the next batches are ready, so that they take from the encoder what
+    decoding costs and no more; the second hides the waiting for a disk or a network.
+    """
+    return min(max(2, os.cpu_count() or 2), MAX_WORKERS)
+
+
+def _nothing_usable(scopes: Sequence[Scope], report: IngestReport) -> str:
+    places = ", ".join(scope.location for scope in scopes)
+    if not report.skips:
+        endings = " ".join(sorted(known_extensions() - NOT_YET_READ))
+        return f"{places}: no image found; give a folder with files that end in one of: {endings}"
+    first = report.skips[0]
+    return (
+        f"{places}: none of the {report.skipped:,} images found can be used; the first is "
+        f"{first.path}: {first.reason.value}: {first.detail}"
+    )

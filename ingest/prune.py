@@ -1,0 +1,59 @@
+"""The end of a complete scan: rows whose files are gone leave the store."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from ingest.journal import Journal
+from ingest.report import Tally
+from ingest.scopes import Scope
+from schema.store import Store
+
+HANDFUL = 10
+"""So many rows go without asking, however few there are: embedding them again costs a moment."""
+
+ROWS_PER_STEP = 500
+
+
+def prune(
+    scopes: Iterable[Scope],
+    number: int,
+    *,
+    store: Store,
+    journal: Journal,
+    tally: Tally,
+    allow_mass: bool,
+) -> list[str]:
+    """Remove the rows of files that the scan did not see, root by root.
+
+    More than half of a root's images, and more than a handful, are not removed: most likely its
+    disk is not mounted. Images found elsewhere by their content are not missed. A scope of one
+    file prunes nothing.
+
+    Args:
+        number: Of the scan, which must have covered the scopes to their end.
+
+    Returns:
+        One message per root whose rows were kept.
+    """
+    refusals = []
+    for scope in scopes:
+        if scope.only is not None:
+            continue
+        root = scope.root
+        lost = journal.count_lost(root.id, scope.sub, number)
+        total = journal.count_indexed(root.id)
+        if not allow_mass and lost > HANDFUL and 2 * lost > total:
+            refusals.append(
+                f"{scope.location}: {lost:,} of the root's {total:,} indexed images are no longer "
+                "there, more than half, and were not removed from the archive; mount the disk if "
+                "it is away, or remove them with --yes"
+            )
+            continue
+        gone = journal.gone(root.id, scope.sub, number)
+        while step := list(islice(gone, ROWS_PER_STEP)):
+            rows = [entry.row_id for entry in step if entry.state == "indexed"]
+            if rows:
+                store.delete(rows)
+            journal.forget(root.id, [entry.path for entry in step])
+            tally.removed += len(rows)
+    return refusals

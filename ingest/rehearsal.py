@@ -1,0 +1,67 @@
+"""Stand-ins for a dry run: what reads is real, what embeds or writes does nothing."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+from embed.encoder import Encoder, Pixels
+from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+from schema.store import Collection, Store
+
+
+class ReadOnlyStore:
+    """A store whose rows stay as they are."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def collection(self) -> Collection:
+        return self._store.collection
+
+    def upsert(self, rows: Sequence[Embedded]) -> int:  # noqa: ARG002
+        return 0
+
+    def delete(self, ids: Sequence[str]) -> None:
+        pass
+
+    def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        return self._store.get(ids)
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        return self._store.vectors(ids)
+
+    def search(
+        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+    ) -> list[list[Match]]:
+        return self._store.search(queries, k, where=where, offset=offset)
+
+    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
+        return self._store.iterate(where)
+
+    def count(self, where: str = "") -> int:
+        return self._store.count(where)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+class IdleEncoder:
+    """An encoder that prepares images and embeds none: its vectors are zero, never written."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.spec = encoder.spec
+        self.dim = encoder.dim
+        self.image_size = encoder.image_size
+        self.fingerprint = encoder.fingerprint
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        return self._encoder.prepare(image)
+
+    def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
+        return np.zeros((len(batch), self.dim), dtype=np.float32)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        return np.zeros((len(texts), self.dim), dtype=np.float32)

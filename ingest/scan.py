@@ -1,0 +1,89 @@
+"""The first half of a run: which files must be read, told without opening any.
+
+A scan runs to its end before the first file is read: it costs some 20 microseconds a file, and
+afterwards it is known how much there is to do, and what has gone.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from ingest.journal import Entry, Journal
+from ingest.names import Excluded
+from ingest.report import Progress, Skip, Tally
+from ingest.scopes import Scope
+from ingest.walk import FoundFile, Unwalkable, walk
+from ingest.worklist import WorkItem, Worklist
+from schema.errors import SkipReason
+
+FILES_PER_STEP = 1000
+"""Bounds one transaction of the journal, and is how often progress is told."""
+
+_TRIED_AGAIN = {SkipReason.UNREADABLE, SkipReason.VANISHED, SkipReason.TOO_LARGE}
+"""Skips that a change of permissions or limits can heal, without a trace in the file itself."""
+
+
+def scan(
+    scopes: Iterable[Scope],
+    number: int,
+    *,
+    excluded: Excluded,
+    journal: Journal,
+    work: Worklist,
+    tally: Tally,
+    progress: Progress,
+) -> None:
+    """Count what stays as it is, and add to ``work`` what must be read.
+
+    Whatever could not be looked at keeps its row and is counted as skipped.
+
+    Args:
+        number: Of this scan, see `Journal.begin_scan`.
+    """
+    for scope in scopes:
+        found = walk(scope, excluded)
+        while step := list(islice(found, FILES_PER_STEP)):
+            _sort_out(step, scope, number, journal=journal, work=work, tally=tally)
+            tally.scanned += len(step)
+            progress.found(tally.scanned)
+
+
+def is_unchanged(entry: Entry, file: FoundFile) -> bool:
+    """Whether a file is, beyond doubt, what the journal says of it."""
+    same = (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns)
+    # An unknown inode (0) raises no doubt.
+    same_inode = entry.inode == file.inode or not (entry.inode and file.inode)
+    if entry.state == "skipped" and entry.reason in _TRIED_AGAIN:
+        return False
+    return same and same_inode and not entry.is_racy
+
+
+def _sort_out(
+    step: Iterable[FoundFile | Unwalkable],
+    scope: Scope,
+    number: int,
+    *,
+    journal: Journal,
+    work: Worklist,
+    tally: Tally,
+) -> None:
+    root = scope.root
+    seen: list[str] = []
+    for found in step:
+        location = f"{root.location.rstrip('/')}/{found.path}"
+        if isinstance(found, Unwalkable):
+            tally.skips.append(Skip.of(location, found.reason, found.detail))
+            if found.is_folder:
+                journal.mark_below_seen(root.id, found.path, number)
+            elif found.reason is SkipReason.UNREADABLE:
+                seen.append(found.path)
+            continue
+        entry = journal.find(root.id, found.path)
+        if entry is None or not is_unchanged(entry, found):
+            work.add(WorkItem(root, found))
+            continue
+        seen.append(found.path)
+        if entry.state == "skipped":
+            tally.skips.append(Skip.of(location, SkipReason(entry.reason), entry.detail))
+        else:
+            tally.unchanged += 1
+    journal.mark_seen(root.id, seen, number)

@@ -1,0 +1,303 @@
+"""The command as a person runs it: whole processes, the built-in model, the embedded store."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import free_port
+from tests.embed.test_images import png_bomb
+from tests.images import write_colours, write_image
+
+EIDETIC = str(Path(sys.executable).with_name("eidetic"))
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EIDETIC_")}
+    return kept | {"EIDETIC_DATA_DIR": str(tmp_path / "data"), "XDG_CONFIG_HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def run(environ: dict[str, str]) -> Run:
+    def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [EIDETIC, *map(str, arguments)]
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_colours(tmp_path / "images", "red", "green", "blue", "yellow", "black")
+
+
+@pytest.fixture
+def archive(run: Run, images: Path) -> Path:
+    run("ingest", images, "--model", "builtin")
+    return images
+
+
+def test_ingest_reports_what_it_did_under_the_keys_of_the_contract(run: Run, images: Path) -> None:
+    (images / "notes.jpg").write_text("just some words")
+    report = answer(run("--json", "ingest", images, "--model", "builtin"))
+    assert set(report) == {
+        "scanned", "indexed", "unchanged", "moved", "removed", "skipped", "skips", "seconds",
+        "images_per_second", "model", "collection",
+    }  # fmt: skip
+    assert (report["scanned"], report["indexed"], report["skipped"]) == (6, 5, 1)
+    assert report["model"] == "builtin"
+    (skip,) = report["skips"]
+    assert (skip["path"], skip["reason"]) == (str(images / "notes.jpg"), "not-an-image")
+
+
+def test_a_second_ingest_finds_everything_unchanged(run: Run, archive: Path) -> None:
+    report = answer(run("ingest", archive, "--json"))
+    assert (report["indexed"], report["unchanged"]) == (0, 5)
+
+
+def test_deleted_files_lose_their_rows_unless_they_are_to_be_kept(run: Run, archive: Path) -> None:
+    (archive / "red.png").unlink()
+    assert answer(run("ingest", archive, "--json", "--no-prune"))["removed"] == 0
+    assert answer(run("ingest", archive, "--json"))["removed"] == 1
+    assert answer(run("status", "--json"))["rows"] == 4
+
+
+def test_search_gives_k_hits_best_first(run: Run, archive: Path) -> None:
+    found = answer(run("search", "something", "blue", "-k", "3", "--json"))
+    assert set(found) == {"query", "model", "took_ms", "total_rows", "hits"}
+    assert found["query"] == "something blue"
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3]
+    scores = [hit["score"] for hit in found["hits"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(Path(hit["path"]).is_file() for hit in found["hits"])
+
+
+def test_an_image_finds_itself_first(run: Run, archive: Path) -> None:
+    query = archive / "green.png"
+    for arguments in (["similar", query], ["search", "--image", query]):
+        hit = answer(run(*arguments, "--json"))["hits"][0]
+        assert hit["path"] == str(query)
+        assert hit["score"] == pytest.approx(1.0, abs=1e-4)
+    assert answer(run("similar", hit["id"], "-k", "1", "--json"))["hits"][0]["id"] == hit["id"]
+
+
+def test_paths_can_be_piped(run: Run, archive: Path) -> None:
+    lines = run("search", "red", "--paths", "-k", "2").stdout.splitlines()
+    assert len(lines) == 2
+    assert all(Path(line).is_file() for line in lines)
+    assert run("search", "red", "-0", "-k", "2").stdout == "".join(f"{line}\0" for line in lines)
+
+
+def test_a_table_shows_every_hit(run: Run, archive: Path) -> None:
+    table = run("search", "red", "-k", "5").stdout
+    assert all(f"{colour}.png" in table for colour in ("red", "green", "blue", "yellow", "black"))
+
+
+def test_a_filter_and_an_offset_narrow_the_search(run: Run, archive: Path) -> None:
+    found = answer(run("search", "red", "--where", 'name like "b%"', "--json"))
+    assert {Path(hit["path"]).name for hit in found["hits"]} == {"blue.png", "black.png"}
+    page = answer(run("search", "red", "-k", "2", "--offset", "4", "--json"))
+    assert [hit["rank"] for hit in page["hits"]] == [5]
+
+
+def test_status_and_models_tell_about_themselves(run: Run, archive: Path) -> None:
+    status = answer(run("status", "--json"))
+    assert (status["model"], status["rows"]) == ("builtin", 5)
+    assert status["roots"][0]["location"] == str(archive)
+    assert "builtin" in run("status").stdout
+    models = answer(run("models", "--json"))
+    assert models[0]["spec"] == "builtin"
+    assert models[0]["dim"] == status["dim"]
+    assert "Apache-2.0" in run("models").stdout
+
+
+def test_evaluate_measures_recall_under_the_keys_of_the_contract(
+    run: Run, archive: Path, tmp_path: Path
+) -> None:
+    captions = tmp_path / "captions.jsonl"
+    lines = [
+        {"file": f"{c}.png", "captions": {"en": [f"a {c} wall", c], "ar": ["جدار"]}}
+        for c in ("red", "blue")
+    ]
+    captions.write_text("\n".join(map(json.dumps, lines)))
+    result = answer(run("evaluate", "--captions", captions, "--json"))
+    assert (result["pictures"], result["captions"]) == (2, 4)
+    assert set(result["text_to_image"]) == {"R@1", "R@5", "R@10", "median_rank"}
+    assert set(result["image_to_text"]) == {"R@1", "R@5", "R@10", "median_rank"}
+    assert result["text_to_image"]["R@5"] == 1.0
+    arabic = run("evaluate", "--captions", captions, "--language", "ar", "--json")
+    assert answer(arabic)["captions"] == 2
+
+
+def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
+    done = run("ingest", images, "--model", "builtin", "--json")
+    json.loads(done.stdout)
+    assert "a new archive" in done.stderr
+    assert run("-q", "ingest", images, "--json").stderr == ""
+
+
+@pytest.mark.parametrize("command", [[], *([c] for c in ("ingest", "search", "similar", "status", "models", "evaluate", "demo"))])  # fmt: skip
+def test_every_command_explains_itself(run: Run, command: list[str]) -> None:
+    text = run(*command, "--help").stdout
+    assert "Usage:" in text
+    assert "eidetic" in text
+
+
+def test_a_text_query_never_imports_torch(environ: dict[str, str], archive: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['eidetic', 'search', 'a dog', '--json']\n"
+        "from eidetic.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: assert not done.code\n"
+        "heavy = {'torch', 'torchvision', 'transformers', 'open_clip'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_imports_neither_milvus_nor_numpy(environ: dict[str, str]) -> None:
+    code = (
+        "import sys; sys.argv = ['eidetic', '--help']\n"
+        "from eidetic.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: assert not done.code\n"
+        "heavy = {'pymilvus', 'numpy', 'torch', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+class TestBadInput:
+    """Each has a message that says what, where and what next, and the exit code of its kind."""
+
+    def test_an_empty_folder(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "none").mkdir()
+        done = run("ingest", tmp_path / "none", "--model", "builtin", code=6)
+        assert str(tmp_path / "none") in done.stderr
+
+    def test_a_missing_path(self, run: Run, tmp_path: Path) -> None:
+        done = run("ingest", tmp_path / "nowhere", "--model", "builtin", code=2)
+        assert f"{tmp_path / 'nowhere'}: there is no such file or folder" in done.stderr
+
+    def test_files_that_are_no_images_are_skipped_by_name(self, run: Run, images: Path) -> None:
+        (images / "text.jpg").write_text("just some words")
+        (images / "bomb.png").write_bytes(png_bomb(20_000))
+        whole = write_image(images / "half.jpg", "white", size=(800, 600)).read_bytes()
+        (images / "half.jpg").write_bytes(whole[: len(whole) // 2])
+        (images / "empty.png").touch()
+        report = answer(run("ingest", images, "--model", "builtin", "--json"))
+        reasons = {Path(skip["path"]).name: skip["reason"] for skip in report["skips"]}
+        assert reasons == {
+            "text.jpg": "not-an-image",
+            "bomb.png": "too-large",
+            "half.jpg": "truncated",
+            "empty.png": "empty",
+        }
+        assert report["indexed"] == 5
+
+    @pytest.mark.parametrize("k", ["0", "-1", "99999"])
+    def test_an_impossible_number_of_hits(self, run: Run, archive: Path, k: str) -> None:
+        assert "k=" in run("search", "dog", "-k", k, code=2).stderr
+
+    def test_nothing_to_look_for(self, run: Run, archive: Path) -> None:
+        assert "--image" in run("search", code=2).stderr
+
+    def test_an_exclusion(self, run: Run, archive: Path) -> None:
+        assert "-people" in run("search", "dogs -people", code=2).stderr
+
+    def test_a_filter_that_cannot_be_read(self, run: Run, archive: Path) -> None:
+        assert "colour" in run("search", "dog", "--where", "colour == 3", code=2).stderr
+
+    def test_an_unknown_option_or_command(self, run: Run) -> None:
+        assert "--nonsense" in run("search", "dog", "--nonsense", code=2).stderr
+        assert "nonsense" in run("nonsense", code=2).stderr
+
+    def test_an_archive_that_is_not_there(self, run: Run) -> None:
+        done = run("--archive", "holidays", "search", "dog", code=3)
+        assert "eidetic --archive holidays ingest FOLDER" in done.stderr
+
+    def test_another_model_than_the_archives(self, run: Run, archive: Path) -> None:
+        done = run("ingest", archive, "--model", "clip-b32", code=3)
+        assert "--model builtin" in done.stderr
+        assert answer(run("status", "--json"))["rows"] == 5
+
+    def test_an_unknown_model(self, run: Run, images: Path) -> None:
+        done = run("ingest", images, "--model", "builtn", code=5)
+        assert "did you mean builtin?" in done.stderr
+        run("status", code=3)
+
+    def test_a_server_that_is_not_there(self, run: Run, images: Path) -> None:
+        uri = f"http://127.0.0.1:{free_port()}"
+        done = run("--uri", uri, "ingest", images, "--model", "builtin", code=4)
+        assert f"no Milvus answers at {uri}" in done.stderr
+
+    def test_an_image_that_is_none(self, run: Run, archive: Path, tmp_path: Path) -> None:
+        (tmp_path / "x.jpg").write_text("just some words")
+        assert "not-an-image" in run("similar", tmp_path / "x.jpg", code=6).stderr
+        assert "no such file" in run("search", "--image", "/nowhere.jpg", code=6).stderr
+
+    def test_a_store_that_another_process_has_open(
+        self, run: Run, environ: dict[str, str], archive: Path
+    ) -> None:
+        code = (
+            "import eidetic, sys\n"
+            "with eidetic.open() as archive:\n"
+            "    archive.status(); print('open', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"open\n"
+            assert "open in another process" in run("search", "dog", code=4).stderr
+            holder.communicate(b"")
+        assert answer(run("search", "dog", "--json"))["total_rows"] == 5
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_written_and_the_next_run_goes_on(
+    run: Run, environ: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    for i in range(600):
+        write_image(folder / f"{i}.jpg", f"hsl({i % 360}, 80%, {20 + i // 12}%)", size=(900, 700))
+    command = [EIDETIC, "ingest", str(folder), "--model", "builtin", "--batch-size", "8"]
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as ingest:
+        time.sleep(4)
+        ingest.send_signal(signal.SIGINT)
+        _, errors = ingest.communicate(timeout=60)
+    if ingest.returncode == 0:
+        pytest.skip("this machine indexed 600 images before it could be interrupted")
+    assert ingest.returncode == 130, errors
+    report = answer(run("ingest", folder, "--json", "--model", "builtin"))
+    assert report["indexed"] + report["unchanged"] + report["moved"] == 600
+    assert answer(run("status", "--json"))["rows"] == 600
