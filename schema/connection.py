@@ -1,12 +1,12 @@
 """One open connection to Milvus, embedded or a server, and what it can do."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from schema.errors import StoreError, StoreUnreachable, UsageError
@@ -16,6 +16,10 @@ CALL_TIMEOUT_S = 60.0
 """How long one call is repeated while the server is away: a restart takes less, and whoever waits
 at a prompt should not wait longer. A server that is not there at all is told by the first
 connection, after `CONNECT_TIMEOUT_S`."""
+
+MAX_PAUSE_S = 2.0
+
+T = TypeVar("T")
 
 URI_SCHEMES = ("http", "https", "tcp", "unix")
 
@@ -35,10 +39,12 @@ class Connection:
         embedded: Whether it is Milvus Lite in this process.
         version: What the server calls itself.
         capabilities: What it can do.
-        client: The pymilvus client; use it inside `errors` only.
+        client: The pymilvus client; call it through `call` only.
+        timeout_s: How long one call is repeated while the server is away.
+        is_lost: Whether the last call was given up.
     """
 
-    def __init__(self, uri: str, *, token: str = "") -> None:
+    def __init__(self, uri: str, *, token: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
         """Connect to a server by URI, or open the embedded store in a folder ``....db``.
 
         Raises:
@@ -49,19 +55,25 @@ class Connection:
         """
         self.uri = uri
         self.embedded = uri.endswith(".db")
+        self.timeout_s = timeout_s
+        self.is_lost = False
         self._engine: Any = None
         address = self._start_engine(Path(uri)) if self.embedded else _check_uri(uri)
+        import grpc
         from pymilvus import MilvusClient
+        from pymilvus.exceptions import MilvusException
 
         # Only now: importing pymilvus sets the levels of its loggers.
         _quiet_pymilvus()
         try:
-            with self.errors("connect"):
-                # A dedicated channel: a shared one would be closed under another archive's feet.
-                self.client = MilvusClient(
-                    address, token=token, timeout=CONNECT_TIMEOUT_S, dedicated=True
-                )
-                self.version: str = str(self.client.get_server_version(timeout=CALL_TIMEOUT_S))
+            # A dedicated channel: a shared one would be closed under another archive's feet.
+            self.client = MilvusClient(
+                address, token=token, timeout=CONNECT_TIMEOUT_S, dedicated=True
+            )
+            self.version = str(self.client.get_server_version(timeout=CONNECT_TIMEOUT_S))
+        except (MilvusException, grpc.RpcError) as error:
+            self._stop_engine()
+            raise self._translate(error, "connect", "") from error
         except BaseException:
             self._stop_engine()
             raise
@@ -80,26 +92,39 @@ class Connection:
         self.client.close()
         self._stop_engine()
 
-    @contextmanager
-    def errors(self, doing: str, *, where: str = "") -> Iterator[None]:
-        """Turn pymilvus's errors into Eidetic's.
+    def call(self, doing: str, ask: Callable[[], T], *, where: str = "") -> T:
+        """Return what a call of pymilvus returns; repeat it while the server is away.
+
+        pymilvus repeats calls itself, but not past the moment when its channel cannot be made
+        anew within `CONNECT_TIMEOUT_S`. What is asked must therefore bear being asked twice.
 
         Args:
-            doing: The call, for the message ("write 64 rows").
+            doing: What is asked, for the message ("write 64 rows").
+            ask: Makes the call.
             where: The filter expression the caller gave, to blame if it does not parse.
 
         Raises:
-            StoreUnreachable: Milvus did not answer in time.
+            StoreUnreachable: Milvus did not answer within ``timeout_s``.
             UsageError: Milvus could not read the filter.
             StoreError: Anything else it answered.
         """
         import grpc
         from pymilvus.exceptions import MilvusException
 
-        try:
-            yield
-        except (MilvusException, grpc.RpcError) as error:
-            raise self._translate(error, doing, where) from error
+        last_start = time.monotonic() + self.timeout_s
+        pause_s = 0.1
+        while True:
+            try:
+                answer = ask()
+                self.is_lost = False
+                return answer
+            except (MilvusException, grpc.RpcError) as error:
+                told = self._translate(error, doing, where)
+                self.is_lost = isinstance(told, StoreUnreachable)
+                if not self.is_lost or time.monotonic() > last_start:
+                    raise told from error
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     def _translate(self, error: Exception, doing: str, where: str) -> Exception:
         import grpc

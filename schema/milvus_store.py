@@ -2,14 +2,14 @@
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from schema.connection import CALL_TIMEOUT_S, Connection
+from schema.connection import Connection
 from schema.errors import ArchiveMismatch, ArchiveMissing, StoreError, UsageError
 from schema.fields import (
     FIELD_NAMES,
@@ -48,6 +48,7 @@ class MilvusStore:
         # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
+        self._timeout_s = connection.timeout_s
 
     @classmethod
     def open(cls, connection: Connection, archive: str) -> Self:
@@ -58,16 +59,18 @@ class MilvusStore:
             ArchiveMismatch: The collection was not made by Eidetic, or by another version of it.
         """
         check_archive_name(archive)
-        client = connection.client
-        with connection.errors(f"open archive {archive!r}"):
-            if not client.has_collection(archive, timeout=CALL_TIMEOUT_S):
-                raise ArchiveMissing(
-                    f"there is no archive {archive!r} at {connection.uri}"
-                    f"{_known(list_archives(connection))}; make it with: eidetic ingest FOLDER"
-                )
-            facts = client.describe_collection(archive, timeout=CALL_TIMEOUT_S)
-            collection = _read_properties(facts["collection_name"], facts["properties"])
-            client.load_collection(collection.name, timeout=CALL_TIMEOUT_S)
+        client, timeout_s = connection.client, connection.timeout_s
+        doing = f"open archive {archive!r}"
+        if not connection.call(doing, lambda: client.has_collection(archive, timeout=timeout_s)):
+            raise ArchiveMissing(
+                f"there is no archive {archive!r} at {connection.uri}"
+                f"{_known(list_archives(connection))}; make it with: eidetic ingest FOLDER"
+            )
+        facts = connection.call(
+            doing, lambda: client.describe_collection(archive, timeout=timeout_s)
+        )
+        collection = _read_properties(facts["collection_name"], facts["properties"])
+        connection.call(doing, lambda: client.load_collection(collection.name, timeout=timeout_s))
         return cls(connection, collection)
 
     @classmethod
@@ -109,17 +112,21 @@ class MilvusStore:
         )
         if bm25:
             indexes.add_index(SPARSE_FIELD, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        with connection.errors(f"create archive {archive!r}"):
+        timeout_s = connection.timeout_s
+
+        def make() -> None:
             client.create_collection(
                 collection.name,
                 schema=milvus_schema(dim, bm25=bm25),
                 index_params=indexes,
                 properties=_properties(collection),
                 consistency_level="Session",
-                timeout=CALL_TIMEOUT_S,
+                timeout=timeout_s,
             )
-            client.create_alias(collection.name, archive, timeout=CALL_TIMEOUT_S)
-            client.load_collection(collection.name, timeout=CALL_TIMEOUT_S)
+            client.create_alias(collection.name, archive, timeout=timeout_s)
+            client.load_collection(collection.name, timeout=timeout_s)
+
+        connection.call(f"create archive {archive!r}", make)
         return cls(connection, collection)
 
     def __enter__(self) -> Self:
@@ -134,10 +141,9 @@ class MilvusStore:
         cut = 0
         for start in range(0, len(rows), ROWS_PER_CALL):
             chunk = [to_row(row) for row in rows[start : start + ROWS_PER_CALL]]
-            with self.connection.errors(f"write {len(chunk)} rows"):
-                self._client.upsert(
-                    self.collection.name, [row for row, _ in chunk], timeout=CALL_TIMEOUT_S
-                )
+            self._ask(
+                f"write {len(chunk)} rows", self._client.upsert, data=[row for row, _ in chunk]
+            )
             self._wrote = True
             cut += sum(was_cut for _, was_cut in chunk)
         return cut
@@ -145,8 +151,7 @@ class MilvusStore:
     def delete(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), ROWS_PER_CALL):
             chunk = list(ids[start : start + ROWS_PER_CALL])
-            with self.connection.errors(f"delete {len(chunk)} rows"):
-                self._client.delete(self.collection.name, ids=chunk, timeout=CALL_TIMEOUT_S)
+            self._ask(f"delete {len(chunk)} rows", self._client.delete, ids=chunk)
             self._wrote = self._deleted = True
 
     def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -164,35 +169,33 @@ class MilvusStore:
                 f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and "
                 f"both together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
             )
-        with self.connection.errors("search", where=where):
-            found = self._client.search(
-                self.collection.name,
-                data=list(np.asarray(queries, dtype=np.float32)),
-                anns_field=VECTOR_FIELD,
-                limit=k,
-                offset=offset,
-                filter=where,
-                output_fields=list(FIELD_NAMES),
-                search_params=self._profile.search_params(k + offset),
-                consistency_level=self._consistency,
-                timeout=CALL_TIMEOUT_S,
-            )
+        found = self._read(
+            "search",
+            self._client.search,
+            where=where,
+            data=list(np.asarray(queries, dtype=np.float32)),
+            anns_field=VECTOR_FIELD,
+            limit=k,
+            offset=offset,
+            filter=where,
+            output_fields=list(FIELD_NAMES),
+            search_params=self._profile.search_params(k + offset),
+        )
         return [[_match(hit) for hit in hits] for hits in found]
 
     def iterate(self, where: str = "") -> Iterator[ImageRecord]:
-        with self.connection.errors("read the rows", where=where):
-            pages = self._client.query_iterator(
-                self.collection.name,
-                batch_size=1000,
-                filter=where,
-                output_fields=list(FIELD_NAMES),
-                consistency_level=self._consistency,
-                timeout=CALL_TIMEOUT_S,
-            )
+        doing = "read the rows"
+        pages = self._read(
+            doing,
+            self._client.query_iterator,
+            where=where,
+            batch_size=1000,
+            filter=where,
+            output_fields=list(FIELD_NAMES),
+        )
         try:
             while True:
-                with self.connection.errors("read the rows", where=where):
-                    page = pages.next()
+                page = self.connection.call(doing, pages.next, where=where)
                 if not page:
                     return
                 yield from map(from_row, page)
@@ -204,15 +207,19 @@ class MilvusStore:
 
     def drop(self) -> None:
         """Delete the archive: its alias, its collection and every row."""
-        with self.connection.errors("drop the archive"):
-            for alias in self._client.list_aliases(self.collection.name)["aliases"]:
-                self._client.drop_alias(alias, timeout=CALL_TIMEOUT_S)
-            self._client.drop_collection(self.collection.name, timeout=CALL_TIMEOUT_S)
+        client, name, timeout_s = self._client, self.collection.name, self._timeout_s
+
+        def drop() -> None:
+            for alias in client.list_aliases(name, timeout=timeout_s)["aliases"]:
+                client.drop_alias(alias, timeout=timeout_s)
+            client.drop_collection(name, timeout=timeout_s)
+
+        self.connection.call("drop the archive", drop)
         self._wrote = self._deleted = False
 
     def close(self) -> None:
         try:
-            if self._wrote and not self.connection.embedded:
+            if self._wrote and not self.connection.embedded and not self.connection.is_lost:
                 # A read at Strong returns once the server has caught up with every write.
                 self._count("", "Strong")
         finally:
@@ -226,28 +233,34 @@ class MilvusStore:
         return "Session" if self._wrote else "Bounded"
 
     def _count(self, where: str, consistency: str) -> int:
-        with self.connection.errors("count the rows", where=where):
-            rows = self._client.query(
-                self.collection.name,
-                filter=where,
-                output_fields=["count(*)"],
-                consistency_level=consistency,
-                timeout=CALL_TIMEOUT_S,
-            )
+        rows = self._ask(
+            "count the rows",
+            self._client.query,
+            where=where,
+            filter=where,
+            output_fields=["count(*)"],
+            consistency_level=consistency,
+        )
         return int(rows[0]["count(*)"])
 
     def _fetch(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(ids), ROWS_PER_CALL):
             chunk = list(ids[start : start + ROWS_PER_CALL])
-            with self.connection.errors(f"read {len(chunk)} rows"):
-                rows = self._client.get(
-                    self.collection.name,
-                    ids=chunk,
-                    output_fields=fields,
-                    consistency_level=self._consistency,
-                    timeout=CALL_TIMEOUT_S,
-                )
-            yield from rows
+            yield from self._read(
+                f"read {len(chunk)} rows", self._client.get, ids=chunk, output_fields=fields
+            )
+
+    def _read(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
+        consistency = self._consistency
+        return self._ask(doing, ask, where=where, consistency_level=consistency, **what)
+
+    def _ask(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
+        """Call a method of the client on this collection."""
+        return self.connection.call(
+            doing,
+            lambda: ask(self.collection.name, timeout=self._timeout_s, **what),
+            where=where,
+        )
 
 
 def check_archive_name(archive: str) -> None:
@@ -265,8 +278,10 @@ def check_archive_name(archive: str) -> None:
 
 def list_archives(connection: Connection) -> list[str]:
     """Return the names of the archives at the connected store, sorted."""
-    with connection.errors("list archives"):
-        names = connection.client.list_collections(timeout=CALL_TIMEOUT_S)
+    names = connection.call(
+        "list archives",
+        lambda: connection.client.list_collections(timeout=connection.timeout_s),
+    )
     return sorted({name.split("__")[0] for name in names if "__" in name})
 
 

@@ -154,7 +154,10 @@ def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
     assert run("-q", "ingest", images, "--json").stderr == ""
 
 
-@pytest.mark.parametrize("command", [[], *([c] for c in ("ingest", "search", "similar", "status", "models", "evaluate", "demo"))])  # fmt: skip
+COMMANDS = ("ingest", "search", "similar", "status", "models", "evaluate", "demo")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_every_command_explains_itself(run: Run, command: list[str]) -> None:
     text = run(*command, "--help").stdout
     assert "Usage:" in text
@@ -163,10 +166,9 @@ def test_every_command_explains_itself(run: Run, command: list[str]) -> None:
 
 def test_a_text_query_never_imports_torch(environ: dict[str, str], archive: Path) -> None:
     code = (
-        "import sys; sys.argv = ['eidetic', 'search', 'a dog', '--json']\n"
-        "from eidetic.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as done: assert not done.code\n"
+        "import sys\n"
+        "from eidetic.cli import run\n"
+        "assert run(['search', 'a dog', '--json']) == 0\n"
         "heavy = {'torch', 'torchvision', 'transformers', 'open_clip'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -178,10 +180,9 @@ def test_a_text_query_never_imports_torch(environ: dict[str, str], archive: Path
 
 def test_help_imports_neither_milvus_nor_numpy(environ: dict[str, str]) -> None:
     code = (
-        "import sys; sys.argv = ['eidetic', '--help']\n"
-        "from eidetic.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as done: assert not done.code\n"
+        "import sys\n"
+        "from eidetic.cli import run\n"
+        "assert run(['--help']) == 0\n"
         "heavy = {'pymilvus', 'numpy', 'torch', 'onnxruntime'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -1,6 +1,6 @@
 """How near `eidetic ingest` comes to the bare encoder, and whether its memory stays flat.
 
-    python scripts/benchmarks/ingest.py [--images N] [--rounds R] [--photos DIR]
+    python scripts/benchmarks/ingest_throughput.py [--images N] [--rounds R] [--photos DIR]
 
 In one run, alternating, so that a noisy machine disturbs both alike:
 
@@ -14,7 +14,6 @@ ingests of N/4 and N images, each in a process of its own.
 import argparse
 import multiprocessing
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -86,10 +85,15 @@ def ingest(spec: str, images: Path, data_dir: Path) -> float:
     return report.images_per_second
 
 
-def peak_bytes(spec: str, images: Path, data_dir: Path) -> None:
-    """Ingest in this process and print its peak resident memory in bytes."""
+def print_peak(spec: str, images: Path, data_dir: Path) -> None:
+    """Ingest in this process and print its peak resident memory.
+
+    From /proc, since getrusage's peak is inherited from the process that started this one.
+    """
     ingest(spec, images, data_dir)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    kilobytes = int(status.partition("VmHWM:")[2].split()[0])
+    print(f"{kilobytes * 1024 / 1e6:,.0f} MB")
 
 
 def main() -> None:
@@ -123,7 +127,7 @@ def main() -> None:
         for label, part in (("a quarter of them", quarter), ("all of them", images)):
             data = folder / f"memory-{part.name}"
             print(f"peak memory, {label}: ", end="", flush=True)
-            child = spawn.Process(target=peak_bytes, args=(spec, part, data))
+            child = spawn.Process(target=print_peak, args=(spec, part, data))
             child.start()
             child.join()
             if child.exitcode:

@@ -1,0 +1,69 @@
+"""From a model spec to an encoder."""
+
+from pathlib import Path
+
+from embed.catalogue import BUILTIN, HF, OPEN_CLIP, resolve
+from embed.encoder import Encoder
+from schema.errors import ModelUnavailable
+
+
+def load_encoder(spec: str, *, device: str | None = None, threads: int | None = None) -> Encoder:
+    """Load the encoder of a model.
+
+    Args:
+        spec: ``builtin``, an alias of the catalogue, ``open_clip:ARCH/PRETRAINED`` (PRETRAINED a
+            published name or a checkpoint file), ``open_clip:hf-hub:REPO_ID``, ``hf:REPO_ID``, or a
+            local folder saved by transformers (config.json) or open_clip (open_clip_config.json).
+        device: torch's name of the device; by default a GPU where there is one. The built-in
+            model always runs on the CPU.
+        threads: Cores that one forward pass takes; by default all. For torch it is a setting of
+            the whole process.
+
+    Raises:
+        ModelUnavailable: The spec is unknown, or its weights are neither on disk nor reachable.
+    """
+    spec = resolve(spec)
+    if spec == BUILTIN:
+        from embed.builtin import BuiltinEncoder
+
+        return BuiltinEncoder(intra_op_num_threads=threads or 0)
+    from embed.tensors import Device, use_threads
+
+    if threads is not None:
+        use_threads(threads)
+
+    if spec.startswith(OPEN_CLIP):
+        from embed.openclip import HF_HUB, OpenClipEncoder
+
+        name = spec.removeprefix(OPEN_CLIP)
+        if name.startswith(HF_HUB):
+            return OpenClipEncoder(spec, name, None, Device(device))
+        arch, slash, pretrained = name.partition("/")
+        if not slash:
+            raise ModelUnavailable(
+                f"{spec}: the form is open_clip:ARCH/PRETRAINED, or open_clip:hf-hub:REPO_ID"
+            )
+        return OpenClipEncoder(spec, arch, pretrained, Device(device))
+    if spec.startswith(HF):
+        from embed.hf import HfEncoder
+
+        return HfEncoder(spec, spec.removeprefix(HF), Device(device))
+    return _load_folder(spec, device)
+
+
+def _load_folder(spec: str, device: str | None) -> Encoder:
+    from embed.tensors import Device
+
+    folder = Path(spec)
+    if (folder / "open_clip_config.json").is_file():
+        from embed.openclip import OpenClipEncoder
+
+        return OpenClipEncoder(spec, f"local-dir:{folder}", None, Device(device))
+    if (folder / "config.json").is_file():
+        from embed.hf import HfEncoder
+
+        return HfEncoder(spec, spec, Device(device))
+    raise ModelUnavailable(
+        f"{spec}: no model; a folder saved by transformers has a config.json, one saved by "
+        "open_clip an open_clip_config.json, and a bare file is given as open_clip:ARCH/FILE"
+    )
