@@ -1,6 +1,7 @@
 """The Python face of Eidetic: open an archive, ingest into it, search it."""
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ from eidetic.results import Hits, RootStatus, Status
 from eidetic.settings import Settings, load_settings
 from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
 from embed.encoder import ToyEncoder
-from ingest import IngestReport, Journal, Progress, ingest, plan_scopes
+from ingest import DEFAULT_BATCH_SIZE, IngestReport, Journal, Progress, ingest, plan_scopes
 from schema import (
     ArchiveMissing,
     Collection,
@@ -40,10 +41,6 @@ from search import (
 )
 
 log = logging.getLogger("eidetic")
-
-BATCH_SIZE = 32
-"""Images per call of the encoder: enough to fill its matrix products, few enough to lose little
-in a crash."""
 
 ROW_ID = re.compile("[0-9a-f]{40}")
 
@@ -124,10 +121,10 @@ class Archive:
 
     def ingest(
         self,
-        paths: Iterable[StrPath],
+        paths: StrPath | Iterable[StrPath],
         *,
         workers: int | None = None,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int = DEFAULT_BATCH_SIZE,
         prune: bool = True,
         allow_mass_prune: bool = False,
         dry_run: bool = False,
@@ -137,7 +134,7 @@ class Archive:
         """Index what is new or changed under some paths, and drop what is gone.
 
         Args:
-            paths: Folders or single images.
+            paths: Folders or single images, or one such path.
             workers: Threads that decode; by default one per core.
             batch_size: Images per call of the encoder.
             prune: Whether to drop the rows of files that are gone.
@@ -155,7 +152,8 @@ class Archive:
             IngestInterrupted: Ctrl-C; carries the report so far.
         """
         known = load_roots(self._roots_file)
-        scopes = plan_scopes(paths, known)
+        # A text is iterable too, letter by letter: "/home" would begin with the whole disk.
+        scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
         run = partial(
             ingest,
             scopes,
@@ -217,7 +215,8 @@ class Archive:
         """Find the images most like an image file, or like a row by its id.
 
         Raises:
-            NoUsableImage: It is neither a readable image nor the id of a row.
+            NoUsableImage: The image cannot be read.
+            UsageError: No row has this id, or a value is out of its range.
         """
         name = fspath(image)
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
@@ -319,7 +318,7 @@ class Archive:
         """Open the store of an existing archive."""
         if self._store is None:
             uri = self.settings.store_uri
-            if not self.settings.uri and not Path(uri).exists():
+            if not self.settings.uri and not os.path.exists(uri):  # noqa: PTH110
                 raise ArchiveMissing(
                     f"there is no archive {self.settings.archive!r} in {self.settings.data_dir}; "
                     f"make it with: eidetic --archive {self.settings.archive} ingest FOLDER"

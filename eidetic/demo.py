@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 
 from eidetic.archive import Archive
 from eidetic.archive import open as open_archive
@@ -25,7 +26,7 @@ HITS = 3
 
 
 def open_demo(*, data_dir: str | None = None) -> Archive:
-    """Open the archive "demo", which always uses the built-in model and the embedded store."""
+    """Open the archive "demo", which always uses the built-in model."""
     return open_archive("demo", model="builtin", data_dir=data_dir)
 
 
@@ -60,4 +61,4 @@ def questions(archive: Archive, images: Path) -> Iterator[tuple[str, Hits]]:
     image = images / QUERY_IMAGE
     if not image.is_file():
         image = Path(archive.search(QUERIES[0], k=1)[0].path)
-    yield f"similar {image} -k {HITS}", archive.similar(str(image), k=HITS)
+    yield f"similar {quote(str(image))} -k {HITS}", archive.similar(str(image), k=HITS)

@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path
@@ -28,7 +28,7 @@ class Settings:
     archive: str = DEFAULT_ARCHIVE
     data_dir: Path = Path()
     uri: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
     model: str = ""
 
     @property
@@ -68,7 +68,10 @@ def load_settings(
     values |= {n: v for n in names if (v := environ.get(f"EIDETIC_{n.upper()}"))}
     values |= {n: v for n in names if (v := flags.get(n))}
     folder = values.pop("data_dir", "")
-    data_dir = Path(folder).expanduser().absolute() if folder else user_data_path("eidetic")
+    try:
+        data_dir = Path(folder).expanduser().absolute() if folder else user_data_path("eidetic")
+    except RuntimeError as error:
+        raise UsageError(f"data folder {folder}: there is no such user; give its path") from error
     return Settings(data_dir=data_dir, **values)
 
 

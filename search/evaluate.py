@@ -98,9 +98,12 @@ def evaluate(captioned: Iterable[Captioned], *, store: Store, encoder: Encoder) 
     rank, and image to text, are exact among the captioned images.
 
     Raises:
+        UsageError: There are no captions.
         NoUsableImage: No captioned file is in the archive.
     """
     wanted = {item.file: item.captions for item in captioned}
+    if not wanted:
+        raise UsageError("no line has captions in the language asked for; check --language")
     ids: dict[str, str] = {}
     namesakes: dict[str, str] = {}
     for record in store.iterate():
@@ -110,7 +113,7 @@ def evaluate(captioned: Iterable[Captioned], *, store: Store, encoder: Encoder) 
     if not ids:
         raise NoUsableImage(
             f"none of the {len(wanted):,} captioned files is in the archive; ingest their folder "
-            "first, and check that 'file' is the bare file name and --language the right one"
+            "first, and check that 'file' is the bare file name"
         )
     names = sorted(ids)
     stored = store.vectors([ids[name] for name in names])

@@ -80,6 +80,10 @@ def text_term(words: str, weight: float = 1.0) -> Text:
     words = words.strip()
     if not words:
         raise UsageError("the query has no words: say what the image shows, as in 'a red boat'")
+    try:
+        words.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the query {words!r} is not valid UTF-8; type it anew") from error
     excluded = _EXCLUSION.search(words)
     if excluded:
         raise UsageError(

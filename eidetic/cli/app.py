@@ -14,6 +14,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Brackets in help texts are meant as they stand.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="The options of this page may also follow the command.",
 )
@@ -60,6 +62,8 @@ def shared(
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("eidetic").setLevel(level)
+    for room in ("schema", "embed", "ingest", "search"):
+        logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
     context.obj = Options(archive, data_dir, uri, json, quiet)
 
 

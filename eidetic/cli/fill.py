@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,7 +44,9 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(help="Threads that decode; by default one per core.", min=1)
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images per call of the encoder.", min=1)] = 32,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images per call of the encoder; by default 32.", min=1)
+    ] = None,
 ) -> None:
     """Index what is new or changed in folders, and drop what is gone.
 
@@ -57,7 +60,7 @@ def ingest(
         eidetic --archive work ingest /mnt/scans --dry-run
     """
     from eidetic.cli.progress import Bar
-    from ingest import IngestInterrupted, PruneRefused
+    from ingest import DEFAULT_BATCH_SIZE, IngestInterrupted, PruneRefused
 
     with open_archive(context, model=model) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
@@ -66,7 +69,7 @@ def ingest(
                 report = archive.ingest(
                     paths,
                     workers=workers,
-                    batch_size=batch_size,
+                    batch_size=batch_size or DEFAULT_BATCH_SIZE,
                     prune=not no_prune,
                     allow_mass_prune=yes,
                     dry_run=dry_run,
@@ -101,7 +104,7 @@ def demo(
     given = options(context)
     with story.open_demo(data_dir=given.data_dir) as archive:
         images = story.find_images(archive, folder)
-        typer.echo(f"$ eidetic --archive demo ingest {images} --model builtin")
+        typer.echo(f"$ eidetic --archive demo ingest {quote(str(images))} --model builtin")
         with Bar(shown=sys.stderr.isatty() and not given.quiet) as progress:
             report = archive.ingest([images], progress=progress)
         _show(context, archive, report, dry_run=False)

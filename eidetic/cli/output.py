@@ -18,7 +18,9 @@ PLAIN_WIDTH = 120
 
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout."""
-    typer.echo(jsonlib.dumps(value, ensure_ascii=False, indent=2))
+    text = jsonlib.dumps(value, ensure_ascii=False, indent=2)
+    # A byte of a path that is no UTF-8 becomes JSON's own escape, and the document stays valid.
+    typer.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def print_hits(hits: "Hits", *, json: bool, paths: bool, null: bool) -> None:
@@ -81,7 +83,7 @@ def print_table(
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Print names and values, a line each, the values in one column."""
     lines = [(name, str(value)) for name, value in facts]
-    width = max(len(name) for name, _ in lines)
+    width = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
         typer.echo(f"{name:<{width}}  {value}")
 

@@ -88,6 +88,11 @@ def test_no_captioned_file_in_the_archive_is_an_error_with_the_next_step() -> No
         evaluate([Captioned("x.jpg", ("0",))], store=archive_of({"a.jpg": 0}), encoder=ENCODER)
 
 
+def test_no_captions_in_the_language_is_an_error_of_its_own() -> None:
+    with pytest.raises(UsageError, match="check --language"):
+        evaluate([], store=archive_of({"a.jpg": 0}), encoder=ENCODER)
+
+
 def test_lines_are_read_in_the_language_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "captions.jsonl"
     lines = [
