@@ -52,8 +52,11 @@ def index(
             indexer.take(outcome)
         indexer.finish()
     finally:
-        pool.shutdown(cancel_futures=True)
-        writer.stop()
+        try:
+            pool.shutdown(cancel_futures=True)
+        finally:
+            # Also after a second Ctrl-C: a writer left waiting would keep the process alive.
+            writer.stop()
 
 
 class _Indexer:

@@ -61,7 +61,7 @@ def plan_scopes(paths: Iterable[str | os.PathLike[str]], roots: Sequence[Root]) 
     """
     known = list(roots)
     scopes: list[Scope] = []
-    targets = [_check(os.path.abspath(Path(path).expanduser())) for path in paths]  # noqa: PTH100
+    targets = [_check(_absolute(os.fspath(path))) for path in paths]
     for target in sorted(targets, key=lambda target: target.folder.count("/") + target.is_file):
         root, below = _locate(target.folder, known)
         if root not in known:
@@ -91,17 +91,34 @@ class _Target:
     is_file: bool
 
 
+def _absolute(path: str) -> str:
+    # An empty name, as of an unset shell variable, must not mean the current folder.
+    if not path:
+        raise UsageError("a path is empty; say '.' for the current folder")
+    try:
+        return os.path.abspath(Path(path).expanduser())  # noqa: PTH100
+    except RuntimeError as error:
+        raise UsageError(f"{path}: there is no such user; give the whole path") from error
+
+
 def _check(path: str) -> _Target:
     try:
         path.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"{path!r}: the name is not UTF-8; rename the folder or file") from error
-    is_file = not Path(path).is_dir()
-    if is_file and not os.path.lexists(path):
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"{path}: there is no such file or folder; check the spelling, and that its disk is "
             "mounted. (For what was deleted, ingest the folder it was in.)"
-        )
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be looked at ({error.strerror}); check the name, and the permissions "
+            "of the folders above it"
+        ) from error
+    is_file = not Path(path).is_dir()
     folder = os.path.dirname(path) if is_file else path  # noqa: PTH120
     try:
         os.scandir(folder).close()

@@ -153,8 +153,8 @@ class Connection:
         from milvus_lite.adapter.grpc.server import start_server_in_thread
         from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 
-        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
             server, db, port = start_server_in_thread(str(folder))
         except DataDirLockedError as error:
             raise StoreError(
@@ -162,7 +162,10 @@ class Connection:
                 "time; wait for that process, or run a Milvus server and give its --uri"
             ) from error
         except (MilvusLiteError, OSError, ValueError) as error:
-            raise StoreError(f"the embedded store in {folder} cannot be opened: {error}") from error
+            raise StoreError(
+                f"the embedded store in {folder} cannot be opened: {error}; check the folder's "
+                "permissions, or choose another with --data-dir"
+            ) from error
         self._engine = (server, db)
         return f"http://127.0.0.1:{port}"
 

@@ -115,6 +115,9 @@ class MilvusStore:
         timeout_s = connection.timeout_s
 
         def make() -> None:
+            # What a run killed between the steps below has left: no alias ever led to it.
+            if _is_half_made(client, collection.name, timeout_s):
+                client.drop_collection(collection.name, timeout=timeout_s)
             client.create_collection(
                 collection.name,
                 schema=milvus_schema(dim, bm25=bm25),
@@ -282,7 +285,7 @@ def list_archives(connection: Connection) -> list[str]:
         "list archives",
         lambda: connection.client.list_collections(timeout=connection.timeout_s),
     )
-    return sorted({name.split("__")[0] for name in names if "__" in name})
+    return sorted({name.rpartition("__")[0] for name in names if "__" in name})
 
 
 def _known(archives: list[str]) -> str:
@@ -291,9 +294,18 @@ def _known(archives: list[str]) -> str:
 
 def _collection_name(archive: str, model: str) -> str:
     """Name archive, model and schema version; the hash tells apart specs of one spelling."""
-    spelled = re.sub(r"[^a-z0-9]+", "_", model.lower()).strip("_")[-80:]
+    spelled = re.sub(r"[^a-z0-9]+", "_", model.lower())[-80:].strip("_")
     digest = blake2b(model.encode(), digest_size=4).hexdigest()
     return f"{archive}__{spelled}_{digest}_v{SCHEMA_VERSION}"
+
+
+def _is_half_made(client: Any, name: str, timeout_s: float) -> bool:
+    """Whether a collection is there, empty, and without the alias that is its last step."""
+    if not client.has_collection(name, timeout=timeout_s):
+        return False
+    if client.list_aliases(name, timeout=timeout_s)["aliases"]:
+        return False
+    return int(client.get_collection_stats(name, timeout=timeout_s)["row_count"]) == 0
 
 
 def _properties(collection: Collection) -> dict[str, str]:

@@ -40,7 +40,12 @@ def load_roots(path: Path) -> tuple[Root, ...]:
         return tuple(Root(str(item["id"]), str(item["location"])) for item in data["roots"])
     except FileNotFoundError:
         return ()
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: cannot be read ({error.strerror}); check the permissions of the data folder, "
+            "or choose another with --data-dir"
+        ) from error
+    except (ValueError, TypeError, KeyError) as error:
         raise ArchiveError(
             f"{path}: not a readable list of roots ({error}); mend it or delete it, the next "
             "ingest of the same folders writes it anew and embeds nothing twice"
@@ -48,12 +53,22 @@ def load_roots(path: Path) -> tuple[Root, ...]:
 
 
 def save_roots(path: Path, roots: Iterable[Root]) -> None:
-    """Write the roots file so that a crash leaves the old or the new one whole."""
+    """Write the roots file so that a crash leaves the old or the new one whole.
+
+    Raises:
+        ArchiveError: The file cannot be written.
+    """
     data = {"roots": [{"id": root.id, "location": root.location} for root in roots]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=2, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=2, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path}: cannot be written ({error.strerror}); check the permissions of the data "
+            "folder and that its disk has room"
+        ) from error

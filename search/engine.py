@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-from embed.images import decode_image, default_max_pixels
 
 from embed.encoder import Encoder, Pixels, unit
+from embed.images import decode_image, default_max_pixels
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
 from schema.records import Match, Vector
 from schema.store import Store

@@ -36,7 +36,8 @@ def status(context: typer.Context) -> None:
 def models(context: typer.Context) -> None:
     """List the models that an archive can be made with.
 
-    Any other checkpoint works by spec: open_clip:ARCH/PRETRAINED, hf:REPO_ID, or a local folder.
+    Any other dual encoder works by spec: open_clip:ARCH/PRETRAINED, hf:REPO_ID, or a local folder.
+    With --json, specs and published scores are listed too.
 
     Example:
         eidetic models
@@ -47,7 +48,7 @@ def models(context: typer.Context) -> None:
         print_json([model.as_dict() for model in catalogue()])
         return
     print_table(
-        ("model", "dim", "parameters", "download", "licence", "languages", "spec"),
+        ("model", "dim", "parameters", "download", "licence", "languages"),
         [
             (
                 model.alias,
@@ -56,12 +57,11 @@ def models(context: typer.Context) -> None:
                 human_bytes(model.download_bytes) if model.download_bytes else "",
                 model.licence,
                 model.languages,
-                model.spec,
             )
             for model in catalogue()
         ],
         right=("dim", "parameters", "download"),
-        fold="spec",
+        fold="languages",
     )
 
 

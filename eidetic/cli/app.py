@@ -15,7 +15,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     # Brackets in help texts are meant as they stand.
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="The options of this page may also follow the command.",
 )
@@ -31,16 +30,18 @@ def _print_version(wanted: bool) -> None:
 def shared(
     context: typer.Context,
     archive: Annotated[
-        str | None, typer.Option(help="Archive to use. [env: EIDETIC_ARCHIVE]", metavar="NAME")
+        str | None, typer.Option(help="Archive to use. \\[env: EIDETIC_ARCHIVE]", metavar="NAME")
     ] = None,
     data_dir: Annotated[
         str | None,
-        typer.Option(help="Folder that holds the archives. [env: EIDETIC_DATA_DIR]", metavar="DIR"),
+        typer.Option(
+            help="Folder that holds the archives. \\[env: EIDETIC_DATA_DIR]", metavar="DIR"
+        ),
     ] = None,
     uri: Annotated[
         str | None,
         typer.Option(
-            help="Address of a Milvus server, in place of the embedded store. [env: EIDETIC_URI]",
+            help="Address of a Milvus server, in place of the embedded store. \\[env: EIDETIC_URI]",
             metavar="URI",
         ),
     ] = None,

@@ -20,11 +20,11 @@ SKIPS_SHOWN = 10
 
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders or images.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Folders or images.")],
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model of a new archive, see `eidetic models`. [env: EIDETIC_MODEL]",
+            help="Model of a new archive, see `eidetic models`. \\[env: EIDETIC_MODEL]",
             metavar="SPEC",
         ),
     ] = None,

@@ -1,9 +1,11 @@
 """What is printed can be read by people and by programs."""
 
+import json
+
 import pytest
 
 from eidetic.cli import hoist
-from eidetic.cli.output import human_bytes, printable
+from eidetic.cli.output import human_bytes, print_facts, print_json, printable
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,15 @@ def test_what_follows_two_dashes_stays_where_it_is() -> None:
 
 def test_a_shared_option_without_its_value_is_left_for_the_parser_to_refuse() -> None:
     assert hoist(["status", "--archive"]) == ["status", "--archive"]
+
+
+def test_json_stays_valid_where_a_path_is_not_utf8(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    print_json({"query": "é\udcff.jpg"})
+    assert json.loads(capfdbinary.readouterr().out.decode()) == {"query": "é\udcff.jpg"}
+
+
+def test_no_facts_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_facts([])
+    assert capsys.readouterr().out == ""

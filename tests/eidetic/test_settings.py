@@ -78,3 +78,12 @@ def test_a_settings_file_that_cannot_be_used_is_named(
     file.write_text(text)
     with pytest.raises(UsageError, match=rf"settings\.toml: {message}"):
         load_settings({}, {}, file)
+
+
+def test_a_data_folder_in_the_home_of_nobody_is_refused(file: Path) -> None:
+    with pytest.raises(UsageError, match="no such user"):
+        load_settings({"data_dir": "~nobody-of-this-name/x"}, {}, file)
+
+
+def test_a_token_is_not_shown() -> None:
+    assert "secret" not in repr(Settings(token="secret"))

@@ -138,3 +138,15 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     Path(folder).mkdir()
     with pytest.raises(UsageError, match="not UTF-8"):
         plan_scopes([folder], [])
+
+
+def test_an_empty_path_does_not_mean_the_current_folder() -> None:
+    with pytest.raises(UsageError, match="a path is empty"):
+        plan_scopes([""], [])
+
+
+def test_a_home_of_nobody_and_an_endless_name_are_errors_of_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such user"):
+        plan_scopes(["~nobody-of-this-name/images"], [])
+    with pytest.raises(UsageError, match="cannot be looked at"):
+        plan_scopes([tmp_path / ("a" * 300)], [])

@@ -252,3 +252,12 @@ def test_the_memory_store_and_the_milvus_store_agree(make_store: MakeStore) -> N
         (matches,) = store.search(query, 10, offset=2)
         answers.append(([m.record for m in matches], store.count(), store.get([rows[1].record.id])))
     assert answers[0] == answers[1]
+
+
+def test_an_archive_half_made_by_a_killed_run_is_made_anew(tmp_path: Path) -> None:
+    with Connection(str(tmp_path / "milvus.db")) as connection:
+        MilvusStore.create(connection, "a__b", model="toy", dim=8, fingerprint="f")
+        connection.client.drop_alias("a__b")
+        made = MilvusStore.create(connection, "a__b", model="toy", dim=8, fingerprint="f")
+        assert MilvusStore.open(connection, "a__b").collection == made.collection
+        assert list_archives(connection) == ["a__b"]

@@ -29,3 +29,9 @@ def test_a_damaged_file_is_named_with_the_next_step(tmp_path: Path, text: str) -
     path.write_text(text)
     with pytest.raises(ArchiveError, match=r"roots\.json: not a readable list.*delete it"):
         load_roots(path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArchiveError, match=r"roots\.json: cannot be written"):
+        save_roots(tmp_path / "file" / "roots.json", [])

@@ -68,3 +68,8 @@ def test_a_missing_image_is_named() -> None:
 def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
     with pytest.raises(NoUsableImage, match="cannot be read"):
         build_query(images=[tmp_path])
+
+
+def test_words_that_are_not_utf8_are_refused() -> None:
+    with pytest.raises(UsageError, match="not valid UTF-8"):
+        build_query("caf\udce9")
