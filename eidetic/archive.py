@@ -16,13 +16,22 @@ from eidetic.results import Hits, RootStatus, Status
 from eidetic.settings import Settings, load_settings
 from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
 from embed.encoder import ToyEncoder
-from ingest import DEFAULT_BATCH_SIZE, IngestReport, Journal, Progress, ingest, plan_scopes
+from ingest import (
+    DEFAULT_BATCH_SIZE,
+    IngestInterrupted,
+    IngestReport,
+    Journal,
+    Progress,
+    ingest,
+    plan_scopes,
+)
 from schema import (
     ArchiveMissing,
     Collection,
     Connection,
     MemoryStore,
     MilvusStore,
+    NoUsableImage,
     Store,
     load_roots,
     save_roots,
@@ -174,10 +183,11 @@ class Archive:
             save_roots(self._roots_file, dict.fromkeys([*known, *(s.root for s in scopes)]))
             with Journal.open(self._journal_file, store.collection.uid) as journal:
                 return run(store=store, encoder=encoder, journal=journal)
-        finally:
+        except (NoUsableImage, IngestInterrupted):
             if is_new and store.count() == 0:
                 # Nothing came of it: leave no empty archive behind that is bound to a model.
                 self._forget()
+            raise
 
     def search(
         self,
@@ -318,9 +328,9 @@ class Archive:
         """Open the store of an existing archive."""
         if self._store is None:
             uri = self.settings.store_uri
-            if not self.settings.uri and not os.path.exists(uri):  # noqa: PTH110
+            if uri.rstrip("/").endswith(".db") and not os.path.exists(uri):  # noqa: PTH110
                 raise ArchiveMissing(
-                    f"there is no archive {self.settings.archive!r} in {self.settings.data_dir}; "
+                    f"there is no archive {self.settings.archive!r} in {Path(uri).parent}; "
                     f"make it with: eidetic --archive {self.settings.archive} ingest FOLDER"
                 )
             connection = self._connect()

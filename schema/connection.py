@@ -53,12 +53,12 @@ class Connection:
             StoreError: The embedded store is damaged or open in another process, or the server
                 refuses the token.
         """
-        self.uri = uri
-        self.embedded = uri.endswith(".db")
+        self.embedded = uri.rstrip("/").endswith(".db")
+        self.uri = uri.rstrip("/") if self.embedded else uri
         self.timeout_s = timeout_s
         self.is_lost = False
         self._engine: Any = None
-        address = self._start_engine(Path(uri)) if self.embedded else _check_uri(uri)
+        address = self._start_engine(Path(self.uri)) if self.embedded else _check_uri(uri)
         import grpc
         from pymilvus import MilvusClient
         from pymilvus.exceptions import MilvusException
@@ -178,7 +178,8 @@ class Connection:
 
 
 def _check_uri(uri: str) -> str:
-    if urlsplit(uri).scheme not in URI_SCHEMES:
+    parts = urlsplit(uri)
+    if parts.scheme not in URI_SCHEMES or not (parts.hostname or parts.scheme == "unix"):
         raise UsageError(
             f"{uri!r} is not the address of a Milvus server: it starts with one of "
             f"{', '.join(scheme + ':' for scheme in URI_SCHEMES)} (say http://localhost:19530), or "

@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
 from types import TracebackType
 from typing import Any, Self
 
@@ -64,7 +63,8 @@ class MilvusStore:
         if not connection.call(doing, lambda: client.has_collection(archive, timeout=timeout_s)):
             raise ArchiveMissing(
                 f"there is no archive {archive!r} at {connection.uri}"
-                f"{_known(list_archives(connection))}; make it with: eidetic ingest FOLDER"
+                f"{_known(list_archives(connection))}; make it with the same options and: "
+                f"eidetic --archive {archive} ingest FOLDER"
             )
         facts = connection.call(
             doing, lambda: client.describe_collection(archive, timeout=timeout_s)
@@ -88,13 +88,14 @@ class MilvusStore:
 
         Raises:
             UsageError: The archive's name or the index profile cannot be used.
-            StoreError: A collection or an alias of that name exists already.
+            StoreError: A collection or an alias of the archive's name exists already.
         """
         check_archive_name(archive)
         profile = find_profile(index, embedded=connection.embedded)
+        uid = secrets.token_hex(8)
         collection = Collection(
-            name=_collection_name(archive, model),
-            uid=secrets.token_hex(8),
+            name=_collection_name(archive, model, uid),
+            uid=uid,
             model=model,
             dim=dim,
             fingerprint=fingerprint,
@@ -114,19 +115,20 @@ class MilvusStore:
             indexes.add_index(SPARSE_FIELD, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
         timeout_s = connection.timeout_s
 
+        # Each step asks first, so that all bear being asked again after a lost answer. What a run
+        # killed between them leaves is an empty collection that no alias leads to.
         def make() -> None:
-            # What a run killed between the steps below has left: no alias ever led to it.
-            if _is_half_made(client, collection.name, timeout_s):
-                client.drop_collection(collection.name, timeout=timeout_s)
-            client.create_collection(
-                collection.name,
-                schema=milvus_schema(dim, bm25=bm25),
-                index_params=indexes,
-                properties=_properties(collection),
-                consistency_level="Session",
-                timeout=timeout_s,
-            )
-            client.create_alias(collection.name, archive, timeout=timeout_s)
+            if not client.has_collection(collection.name, timeout=timeout_s):
+                client.create_collection(
+                    collection.name,
+                    schema=milvus_schema(dim, bm25=bm25),
+                    index_params=indexes,
+                    properties=_properties(collection),
+                    consistency_level="Session",
+                    timeout=timeout_s,
+                )
+            if archive not in client.list_aliases(collection.name, timeout=timeout_s)["aliases"]:
+                client.create_alias(collection.name, archive, timeout=timeout_s)
             client.load_collection(collection.name, timeout=timeout_s)
 
         connection.call(f"create archive {archive!r}", make)
@@ -292,20 +294,10 @@ def _known(archives: list[str]) -> str:
     return f" (there: {', '.join(archives)})" if archives else ""
 
 
-def _collection_name(archive: str, model: str) -> str:
-    """Name archive, model and schema version; the hash tells apart specs of one spelling."""
+def _collection_name(archive: str, model: str, uid: str) -> str:
+    """Name archive, model and schema version for people; the uid tells namesakes apart."""
     spelled = re.sub(r"[^a-z0-9]+", "_", model.lower())[-80:].strip("_")
-    digest = blake2b(model.encode(), digest_size=4).hexdigest()
-    return f"{archive}__{spelled}_{digest}_v{SCHEMA_VERSION}"
-
-
-def _is_half_made(client: Any, name: str, timeout_s: float) -> bool:
-    """Whether a collection is there, empty, and without the alias that is its last step."""
-    if not client.has_collection(name, timeout=timeout_s):
-        return False
-    if client.list_aliases(name, timeout=timeout_s)["aliases"]:
-        return False
-    return int(client.get_collection_stats(name, timeout=timeout_s)["row_count"]) == 0
+    return f"{archive}__{spelled}_v{SCHEMA_VERSION}_{uid}"
 
 
 def _properties(collection: Collection) -> dict[str, str]:

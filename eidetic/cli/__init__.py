@@ -12,8 +12,10 @@ def main() -> None:
     """Run the command of this process's arguments and end the process with its code."""
     code = run(sys.argv[1:])
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # A stream is None where the caller has closed it.
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except OSError:
         # Whoever read the output has gone, as `head` does.
         code = code or 1

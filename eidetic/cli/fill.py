@@ -104,12 +104,15 @@ def demo(
     given = options(context)
     with story.open_demo(data_dir=given.data_dir) as archive:
         images = story.find_images(archive, folder)
-        typer.echo(f"$ eidetic --archive demo ingest {quote(str(images))} --model builtin")
+        typer.echo(
+            f"$ eidetic --archive demo ingest {quote(str(images))} --model builtin",
+            err=given.json,
+        )
         with Bar(shown=sys.stderr.isatty() and not given.quiet) as progress:
             report = archive.ingest([images], progress=progress)
         _show(context, archive, report, dry_run=False)
         for command, hits in story.questions(archive, images):
-            typer.echo(f"\n$ eidetic --archive demo {command}")
+            typer.echo(f"\n$ eidetic --archive demo {command}", err=given.json)
             print_hits(hits, json=given.json, paths=False, null=False)
 
 

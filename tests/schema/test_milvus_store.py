@@ -261,3 +261,8 @@ def test_an_archive_half_made_by_a_killed_run_is_made_anew(tmp_path: Path) -> No
         made = MilvusStore.create(connection, "a__b", model="toy", dim=8, fingerprint="f")
         assert MilvusStore.open(connection, "a__b").collection == made.collection
         assert list_archives(connection) == ["a__b"]
+
+
+def test_an_address_without_a_host_is_explained() -> None:
+    with pytest.raises(UsageError, match="not the address of a Milvus server"):
+        Connection("http://")
