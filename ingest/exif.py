@@ -16,19 +16,18 @@ from PIL import Image
 
 _IFD_EXIF, _IFD_GPS = 0x8769, 0x8825
 
-_DESCRIPTION, _MAKE, _MODEL, _MODIFIED = 0x010E, 0x010F, 0x0110, 0x0132
+_DESCRIPTION, _MAKE, _MODEL = 0x010E, 0x010F, 0x0110
 _RATING, _RATING_PERCENT = 0x4746, 0x4749
 _XP_TITLE, _XP_KEYWORDS = 0x9C9B, 0x9C9E
 _EXPOSURE_TIME, _F_NUMBER, _ISO, _ISO_SPEED = 0x829A, 0x829D, 0x8827, 0x8833
 _SHUTTER_APEX, _APERTURE_APEX, _FOCAL = 0x9201, 0x9202, 0x920A
 _LENS_MODEL = 0xA434
 
-# Date, sub-seconds and offset of the capture, of the digitizing, of the last change: the first
-# that holds a date is the nearest to what a person means by the date of an image.
+# Date, sub-seconds and offset of the capture, then of the digitizing. The date of the last change
+# (DateTime) is none of these: an editor writes it years later.
 _DATES = (
     (0x9003, 0x9291, 0x9011),
     (0x9004, 0x9292, 0x9012),
-    (_MODIFIED, 0x9290, 0x9010),
 )
 
 _MAX_UTC_OFFSET_MIN = 14 * 60

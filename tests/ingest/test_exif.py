@@ -62,12 +62,12 @@ def test_a_time_before_1970_is_negative() -> None:
     assert read.taken_at == milliseconds(1955, 1, 2, 3, 4, 5) + 500
 
 
-def test_the_capture_counts_before_the_digitizing_before_the_last_change() -> None:
+def test_the_capture_counts_before_the_digitizing_and_the_last_change_not_at_all() -> None:
     dates = {0x9003: "2001:01:01 00:00:00", 0x9004: "2002:01:01 00:00:00"}
     changed = {0x0132: "2003:01:01 00:00:00"}
     assert facts(changed, dates).taken_at == milliseconds(2001, 1, 1)
     assert facts(changed, {0x9003: "", 0x9004: dates[0x9004]}).taken_at == milliseconds(2002, 1, 1)
-    assert facts(changed).taken_at == milliseconds(2003, 1, 1)
+    assert facts(changed).taken_at is None
 
 
 @pytest.mark.parametrize(
