@@ -101,7 +101,9 @@ def evaluate(captioned: Iterable[Captioned], *, store: Store, encoder: Encoder) 
         UsageError: There are no captions.
         NoUsableImage: No captioned file is in the archive.
     """
-    wanted = {item.file: item.captions for item in captioned}
+    wanted: dict[str, tuple[str, ...]] = {}
+    for item in captioned:
+        wanted[item.file] = (*wanted.get(item.file, ()), *item.captions)
     if not wanted:
         raise UsageError("no line has captions in the language asked for; check --language")
     ids: dict[str, str] = {}

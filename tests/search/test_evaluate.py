@@ -75,6 +75,12 @@ def test_files_that_are_not_in_the_archive_are_counted_not_judged() -> None:
     assert (result.images, result.captions, result.missing) == (1, 1, 1)
 
 
+def test_several_lines_of_one_file_count_together() -> None:
+    store = archive_of({"a.jpg": 0})
+    captions = [Captioned("a.jpg", ("0",)), Captioned("a.jpg", ("1", "2"))]
+    assert evaluate(captions, store=store, encoder=ENCODER).captions == 3
+
+
 def test_two_files_of_one_name_are_both_right_answers() -> None:
     store = archive_of({"a.jpg": 90, "b.jpg": 45})
     near = ENCODER.encode_texts(["0"])[0]
