@@ -1,0 +1,217 @@
+"""The built-in dual encoder: two ONNX graphs, a tokenizer, and the facts about them."""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from embed.encoder import Pixels, unit
+from schema.errors import ModelUnavailable
+from schema.records import Vectors
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+DATA = Path(__file__).with_name("data")
+
+IMAGES_PER_RUN = 32
+"""Images the graph sees at once: enough to fill the cores, and some 200 MB of activations."""
+
+TEXTS_PER_RUN = 256
+
+_WAY_OUT = "Install eidetic again, or name another model with --model."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What `model.json` says of the model.
+
+    Attributes:
+        image_size: Side in pixels of the square input.
+        max_tokens: Texts are cut after this many subwords, the start token included.
+        start_id: Token put before every text, so that the empty one has a vector too.
+        logit_scale: Factor from cosine to logit that training ended with, for softmax over labels.
+        checksums: File name to 32 hex digits of blake2b-128.
+    """
+
+    version: str
+    dim: int
+    image_size: int
+    preprocessing: str
+    max_tokens: int
+    start_id: int
+    pad_id: int
+    logit_scale: float
+    languages: tuple[str, ...]
+    checksums: dict[str, str]
+
+
+def read_facts(folder: Path) -> ModelFacts:
+    """Read `model.json`.
+
+    Raises:
+        ModelUnavailable: The file is missing, or not what the training script writes.
+    """
+    path = folder / "model.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return ModelFacts(
+            version=str(about["version"]),
+            dim=int(about["dim"]),
+            image_size=int(about["image_size"]),
+            preprocessing=str(about["preprocessing"]),
+            max_tokens=int(about["max_tokens"]),
+            start_id=int(about["start_id"]),
+            pad_id=int(about["pad_id"]),
+            logit_scale=float(about["logit_scale"]),
+            languages=tuple(about["languages"]),
+            checksums=dict(about["checksums"]),
+        )
+    except OSError as error:
+        raise ModelUnavailable(
+            f"the built-in model cannot be read: {path}: {error.strerror}. {_WAY_OUT}"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelUnavailable(
+            f"the built-in model is damaged: {path} is not its description ({error!r}). {_WAY_OUT}"
+        ) from error
+
+
+class BuiltinEncoder:
+    """Images and texts of several languages into one space, without torch or network.
+
+    The image graph takes uint8 (n, size, size, 3) and normalises inside; the text graph takes
+    int64 token ids (n, length). Each graph is loaded at its first use, so that a text query never
+    pays for the image tower. One encoder may be used from many threads.
+
+    Attributes:
+        languages: ISO 639-1 codes of the languages the text tower was taught.
+        logit_scale: Factor from cosine to logit, for a softmax over labels.
+
+    Raises:
+        ModelUnavailable: A data file is missing or damaged; graphs are checked at first use.
+    """
+
+    spec = "builtin"
+
+    def __init__(self, *, intra_op_num_threads: int = 0, data: Path = DATA) -> None:
+        """Read the description only.
+
+        Args:
+            intra_op_num_threads: Threads of one run; 0 takes every core.
+            data: Folder of the model's files.
+        """
+        self._data = data
+        self._threads = intra_op_num_threads
+        self._facts = read_facts(data)
+        self._loading = threading.RLock()
+        self.dim = self._facts.dim
+        self.image_size = self._facts.image_size
+        self.languages = self._facts.languages
+        self.logit_scale = self._facts.logit_scale
+        self.fingerprint = f"builtin-{self._facts.version}-{self._facts.preprocessing}"
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        """Squash to the model's square: shape (size, size, 3), uint8.
+
+        Squashing loses no part of the image; the training views were stretched both ways.
+        """
+        size = (self.image_size, self.image_size)
+        small = image.convert("RGB").resize(size, Image.Resampling.BICUBIC, reducing_gap=4.0)
+        return np.asarray(small, dtype=np.uint8)
+
+    def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
+        """Embed prepared images: shape (n, dim), float32, unit norm, in order."""
+        session = self._image_session
+        parts = [
+            session.run(None, {"images": np.stack(batch[start : start + IMAGES_PER_RUN])})[0]
+            for start in range(0, len(batch), IMAGES_PER_RUN)
+        ]
+        return self._joined(parts)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts of any length, the empty one included: shape (n, dim), float32, unit norm."""
+        session, tokenizer = self._text_session, self._tokenizer
+        room = self._facts.max_tokens - 1
+        parts = []
+        for start in range(0, len(texts), TEXTS_PER_RUN):
+            found = tokenizer.encode_batch(list(texts[start : start + TEXTS_PER_RUN]))
+            rows = [[self._facts.start_id, *encoding.ids[:room]] for encoding in found]
+            ids = np.full(
+                (len(rows), max(len(row) for row in rows)), self._facts.pad_id, dtype=np.int64
+            )
+            for i, row in enumerate(rows):
+                ids[i, : len(row)] = row
+            parts.append(session.run(None, {"ids": ids})[0])
+        return self._joined(parts)
+
+    def _joined(self, parts: Sequence[Vectors]) -> Vectors:
+        if not parts:
+            return np.empty((0, self.dim), dtype=np.float32)
+        return unit(np.concatenate(parts))
+
+    @property
+    def _image_session(self) -> "InferenceSession":
+        with self._loading:
+            return self._loaded_image_session
+
+    @property
+    def _text_session(self) -> "InferenceSession":
+        with self._loading:
+            return self._loaded_text_session
+
+    @property
+    def _tokenizer(self) -> "Tokenizer":
+        with self._loading:
+            return self._loaded_tokenizer
+
+    @cached_property
+    def _loaded_image_session(self) -> "InferenceSession":
+        return self._session("image.onnx")
+
+    @cached_property
+    def _loaded_text_session(self) -> "InferenceSession":
+        return self._session("text.onnx")
+
+    @cached_property
+    def _loaded_tokenizer(self) -> "Tokenizer":
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_str(self._checked("tokenizer.json").decode("utf-8"))
+
+    def _session(self, name: str) -> "InferenceSession":
+        from onnxruntime import InferenceSession, SessionOptions
+
+        options = SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Spinning threads would take the cores from the threads that decode images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return InferenceSession(self._checked(name), options, providers=["CPUExecutionProvider"])
+
+    def _checked(self, name: str) -> bytes:
+        """Return a data file's bytes once they match their checksum."""
+        path = self._data / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelUnavailable(
+                f"the built-in model cannot be read: {path}: {error.strerror}. {_WAY_OUT}"
+            ) from error
+        found = blake2b(content, digest_size=16).hexdigest()
+        expected = self._facts.checksums.get(name)
+        if found != expected:
+            raise ModelUnavailable(
+                f"the built-in model is damaged: {path} has {len(content)} bytes with checksum "
+                f"{found}, not {expected}. {_WAY_OUT}"
+            )
+        return content

@@ -1,0 +1,215 @@
+"""Training of the convolutional trunk on labels and captions together.
+
+Two losses share one 256-dimensional image vector: cross-entropy over all labels, whose weights are
+a learned linear map of the teacher's label vectors plus a free term, and cross-entropy over a
+sample of all training captions, mapped from the teacher's sentence vectors. Only the trunk is kept;
+`heads` fits the joint space anew on its frozen features.
+"""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from scripts.train_builtin.augment import random_views
+from scripts.train_builtin.corpus import Corpus
+from scripts.train_builtin.targets import Targets
+from scripts.train_builtin.trunk import Trunk
+
+JOINT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkPlan:
+    """How long and how large.
+
+    Attributes:
+        sizes: Pixels of the training views, by fraction of the epochs done: (until, size).
+        captioned_share: Share of captioned images in an epoch; they repeat to reach it.
+    """
+
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    epochs: int
+    epoch_images: int
+    batch: int
+    peak_rate: float
+    weight_decay: float
+    sizes: tuple[tuple[float, int], ...]
+    captioned_share: float = 0.35
+    caption_negatives: int = 3072
+
+    def size_at(self, epoch: int) -> int:
+        return next(size for until, size in self.sizes if epoch < until * self.epochs)
+
+
+class TrunkTask(nn.Module):
+    """The trunk with the two losses around it."""
+
+    def __init__(self, plan: TrunkPlan, label_vectors: Tensor) -> None:
+        super().__init__()
+        self.trunk = Trunk(plan.widths, plan.depths)
+        self.project = nn.Linear(self.trunk.width, JOINT)
+        self.text = nn.Linear(label_vectors.shape[1], JOINT, bias=False)
+        self.free = nn.Parameter(0.01 * torch.randn(len(label_vectors), JOINT))
+        self.label_scale = nn.Parameter(torch.tensor(math.log(12.0)))
+        self.caption_scale = nn.Parameter(torch.tensor(math.log(12.0)))
+        self.register_buffer("label_vectors", label_vectors, persistent=False)
+
+    def embed(self, views: Tensor) -> Tensor:
+        pooled = self.trunk(views).mean(dim=(2, 3))
+        return nn.functional.normalize(self.project(pooled), dim=-1)
+
+    def label_logits(self, vectors: Tensor) -> Tensor:
+        anchors = nn.functional.normalize(self.text(self.label_vectors) + self.free, dim=-1)
+        return self.label_scale.exp().clamp(max=50.0) * vectors @ anchors.T
+
+    def caption_logits(self, vectors: Tensor, sentences: Tensor) -> Tensor:
+        anchors = nn.functional.normalize(self.text(sentences), dim=-1)
+        return self.caption_scale.exp().clamp(max=50.0) * vectors @ anchors.T
+
+
+class Averaged:
+    """Exponential moving average of a module's parameters; buffers are copied."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in module.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.values[name].lerp_(value, 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+
+def epoch_order(
+    captioned: NDArray[np.int64], labelled: NDArray[np.int64], plan: TrunkPlan, seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the batches of one epoch as (captioned rows, labelled rows), a fixed mix in each."""
+    rng = np.random.default_rng(seed)
+    per_batch = round(plan.batch * plan.captioned_share)
+    steps = plan.epoch_images // plan.batch
+
+    def draw(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        rounds = -(-count // len(rows))
+        return np.concatenate([rng.permutation(rows) for _ in range(rounds)])[:count]
+
+    left = draw(captioned, steps * per_batch).reshape(steps, per_batch)
+    right = draw(labelled, steps * (plan.batch - per_batch)).reshape(steps, -1)
+    return list(zip(left, right, strict=True))
+
+
+def fit_trunk(
+    corpus: Corpus,
+    targets: Targets,
+    plan: TrunkPlan,
+    folder: Path,
+    device: str,
+    seed: int,
+) -> None:
+    """Train, writing checkpoint.pt after each epoch and going on from it where it is there.
+
+    The checkpoint holds the averaged weights too, under "averaged": those are the result.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    task = TrunkTask(plan, torch.from_numpy(targets.labels)).to(device)
+    averaged = Averaged(task, 0.998)
+    decayed = [p for p in task.parameters() if p.ndim > 1]
+    plain = [p for p in task.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": plan.weight_decay},
+            {"params": plain, "weight_decay": 0},
+        ],
+        lr=plan.peak_rate,
+        betas=(0.9, 0.98),
+    )
+    steps_per_epoch = plan.epoch_images // plan.batch
+    total = plan.epochs * steps_per_epoch
+    warm = min(steps_per_epoch, total // 10)
+    first = 0
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        task.load_state_dict(state["task"])
+        optimiser.load_state_dict(state["optimiser"])
+        averaged.values = state["averaged"]
+        first = state["epoch"] + 1
+
+    captioned = np.flatnonzero(targets.spans[:, 1] > targets.spans[:, 0])
+    labelled = np.flatnonzero(targets.label_ids >= 0)
+    sentences = torch.from_numpy(targets.captions).to(device)
+    images = torch.from_numpy(np.array(corpus.images)).permute(0, 3, 1, 2)
+    cross = nn.CrossEntropyLoss(label_smoothing=0.1)
+
+    for epoch in range(first, plan.epochs):
+        began = time.time()
+        generator = torch.Generator().manual_seed(seed * 1000 + epoch)
+        rng = np.random.default_rng(seed * 1000 + epoch)
+        size = plan.size_at(epoch)
+        sums = np.zeros(3)
+        task.train()
+        for number, (left, right) in enumerate(
+            epoch_order(captioned, labelled, plan, seed * 1000 + epoch)
+        ):
+            step = epoch * steps_per_epoch + number
+            rate = plan.peak_rate * min(1.0, (step + 1) / warm)
+            if step >= warm:
+                rate *= 0.5 * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            rows = torch.from_numpy(np.concatenate([left, right]))
+            views = random_views(images[rows].to(device), size, generator)
+            vectors = task.embed(views)
+
+            spans = targets.spans[left]
+            own = np.stack([rng.integers(lo, hi, size=2) for lo, hi in spans])
+            others = rng.choice(len(targets.captions), plan.caption_negatives, replace=False)
+            drawn = torch.from_numpy(np.concatenate([own.reshape(-1), others])).to(device)
+            owner_low = torch.from_numpy(spans[:, 0:1]).to(device)
+            owner_high = torch.from_numpy(spans[:, 1:2]).to(device)
+            mine = ((drawn >= owner_low) & (drawn < owner_high)).float()
+            logits = task.caption_logits(vectors[: len(left)], sentences[drawn])
+            to_text = -(mine / mine.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
+            back = logits[:, : 2 * len(left)].T
+            to_image = cross(back, torch.arange(len(left), device=device).repeat_interleave(2))
+            named = torch.from_numpy(targets.label_ids[right]).to(device)
+            label_loss = cross(task.label_logits(vectors[len(left) :]), named)
+            loss = label_loss + 0.35 * (to_text + to_image)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(task.parameters(), 2.0)
+            optimiser.step()
+            averaged.update(task, step)
+            sums += [label_loss.item(), to_text.item(), to_image.item()]
+        means = (sums / steps_per_epoch).tolist()
+        line = {
+            "epoch": epoch,
+            "size": size,
+            "label_loss": round(means[0], 4),
+            "caption_loss": round(means[1], 4),
+            "image_loss": round(means[2], 4),
+            "seconds": round(time.time() - began, 1),
+        }
+        with (folder / "losses.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        print(line, flush=True)
+        state = {
+            "task": task.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "averaged": averaged.values,
+            "epoch": epoch,
+        }
+        torch.save(state, folder / "checkpoint.tmp")
+        (folder / "checkpoint.tmp").replace(checkpoint)
