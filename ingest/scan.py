@@ -72,6 +72,8 @@ def _sort_out(
         location = f"{root.location.rstrip('/')}/{found.path}"
         if isinstance(found, Unwalkable):
             tally.skips.append(Skip.of(location, found.reason, found.detail))
+            if not _is_utf8(found.path):
+                continue
             if found.is_folder:
                 journal.mark_below_seen(root.id, found.path, number)
             elif found.reason is SkipReason.UNREADABLE:
@@ -87,3 +89,12 @@ def _sort_out(
         else:
             tally.unchanged += 1
     journal.mark_seen(root.id, seen, number)
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a path can be stored; where it cannot, neither it nor what is below it has a row."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -280,6 +280,25 @@ def test_an_unreadable_folder_is_named_and_its_rows_stay(
     assert len(archive.paths()) == 4
 
 
+def test_an_unreadable_folder_whose_name_is_not_utf8_stops_nothing(
+    archive: SmallArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.draw_all(["a.png"])
+    odd = os.fsencode(archive.folder) + b"/odd\xff"
+    os.mkdir(odd)  # noqa: PTH102
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path == os.fsdecode(odd):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = archive.ingest()
+    assert counts(report) == {"indexed": 1, "skipped": 1}
+    assert report.skips[0].reason is SkipReason.UNREADABLE
+
+
 def test_a_file_that_cannot_be_read_any_more_keeps_its_row(
     archive: SmallArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
