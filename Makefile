@@ -10,7 +10,7 @@ PHOTOS ?=
 .PHONY: demo test check format clean
 
 demo: $(VENV)/demo-installed
-	$(BIN)/eidetic --data-dir demo demo $(PHOTOS)
+	$(BIN)/eidetic --data-dir demo demo $(if $(PHOTOS),"$(PHOTOS)")
 
 test: $(VENV)/dev-installed
 	$(BIN)/python -m pytest
