@@ -293,7 +293,13 @@ def test_ctrl_c_keeps_what_was_written_and_the_next_run_goes_on(
     command = [EIDETIC, "ingest", str(folder), "--model", "builtin", "--batch-size", "4"]
     journal = Path(environ["EIDETIC_DATA_DIR"]) / "default" / "journal.sqlite"
     with subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background has SIGINT ignored, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as ingest:
         while indexed(journal) == 0:
             assert ingest.poll() is None, "the ingest ended before its first row"
