@@ -30,7 +30,7 @@ class FileFacts:
     read_ns: int
 
 
-def make_record(file: FileFacts, decoded: DecodedImage) -> ImageRecord:
+def make_record(file: FileFacts, decoded: DecodedImage, sidecar: bytes = b"") -> ImageRecord:  # noqa: ARG001
     """Return the record of a decoded file; what its EXIF leaves out or garbles is unknown."""
     facts = read_exif(decoded.exif)
     described = "\n".join([*facts.titles, *facts.tags])

@@ -4,26 +4,20 @@ These run in worker threads. Pillow releases the interpreter's lock while it dec
 so threads use all cores without the price of handing pixels from process to process.
 """
 
-import os
-import stat
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from errno import ENOENT, ENOTDIR
 from typing import TypeVar
 
 from embed.encoder import Encoder, Pixels
 from embed.images import decode_image
 from ingest.journal import Entry, Journal
 from ingest.metadata import FileFacts, make_record
+from ingest.reading import read_file
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
-from schema.records import ImageRecord, content_hash, row_id
-
-MAX_FILE_BYTES = 1 << 30
-"""A file is read whole, one per worker: this bounds what a run holds at worst."""
+from schema.records import ImageRecord, row_id
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +82,10 @@ class Preparer:
         """
         before = self._journal.find(item.root.id, item.file.path)
         try:
-            data, file = read_file(item)
+            found = read_file(item)
         except ImageUnreadable as refusal:
             return Refused(item, None, before, refusal.reason, refusal.detail)
+        file = found.file
         if recognise:
             if before and before.state == "indexed" and before.content == file.content:
                 return Recognised(item, file, before)
@@ -99,56 +94,12 @@ class Preparer:
                 return Recognised(item, file, source)
         try:
             decoded = decode_image(
-                data, target_size=self._encoder.image_size, max_pixels=self._max_pixels
+                found.data, target_size=self._encoder.image_size, max_pixels=self._max_pixels
             )
         except ImageUnreadable as refusal:
             return Refused(item, file, before, refusal.reason, refusal.detail)
         pixels = self._encoder.prepare(decoded.image)
-        return Prepared(file, make_record(file, decoded), pixels)
-
-
-def read_file(item: WorkItem) -> tuple[bytes, FileFacts]:
-    """Return a file's bytes, and what it was when they were read.
-
-    Size and mtime are those from before the reading: a file that changes meanwhile differs from
-    them at the next scan, and is read again.
-
-    Raises:
-        ImageUnreadable: The file is gone, not to be read, not a regular file, or too large.
-    """
-    read_ns = time.time_ns()
-    try:
-        # Should a FIFO have taken the file's place, opening it must not wait for a writer.
-        handle = os.open(item.location, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                raise ImageUnreadable(
-                    SkipReason.NOT_AN_IMAGE, "no longer a regular file; put the image back"
-                )
-            if facts.st_size > MAX_FILE_BYTES:
-                raise ImageUnreadable(
-                    SkipReason.TOO_LARGE,
-                    f"the file has {facts.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
-                    "save the image smaller",
-                )
-            data = stream.read(facts.st_size)
-    except OSError as error:
-        if error.errno in (ENOENT, ENOTDIR):
-            detail = "the file vanished between the scan and its reading; ingest again"
-            raise ImageUnreadable(SkipReason.VANISHED, detail) from error
-        detail = f"the file cannot be read ({error.strerror}); check its permissions and disk"
-        raise ImageUnreadable(SkipReason.UNREADABLE, detail) from error
-    file = FileFacts(
-        root=item.root.id,
-        path=item.file.path,
-        size_bytes=facts.st_size,
-        mtime_ns=facts.st_mtime_ns,
-        inode=facts.st_ino,
-        content=content_hash(data),
-        read_ns=read_ns,
-    )
-    return data, file
+        return Prepared(file, make_record(file, decoded, found.sidecar), pixels)
 
 
 In = TypeVar("In")

@@ -28,12 +28,16 @@ class FoundFile:
     Attributes:
         path: POSIX path relative to the root.
         inode: 0 where the file system has none.
+        sidecar: Path of its XMP sidecar relative to the root, "" where there is none.
+        sidecar_ns: Modification time of the sidecar, nanoseconds since the epoch, else 0.
     """
 
     path: str
     size_bytes: int
     mtime_ns: int
     inode: int
+    sidecar: str = ""
+    sidecar_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Self
@@ -25,6 +25,11 @@ class WorkItem:
     def location(self) -> str:
         """Absolute path of the file."""
         return f"{self.root.location.rstrip('/')}/{self.file.path}"
+
+    @property
+    def sidecar_location(self) -> str:
+        """Absolute path of the sidecar, if there is one."""
+        return f"{self.root.location.rstrip('/')}/{self.file.sidecar}"
 
 
 class Worklist:
@@ -49,15 +54,7 @@ class Worklist:
     def add(self, item: WorkItem) -> None:
         if item.root not in self._roots:
             self._roots.append(item.root)
-        file = item.file
-        line = (
-            self._roots.index(item.root),
-            file.path,
-            file.size_bytes,
-            file.mtime_ns,
-            file.inode,
-        )
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps((self._roots.index(item.root), *astuple(item.file))) + "\n")
         self._length += 1
 
     def __iter__(self) -> Iterator[WorkItem]:

@@ -305,7 +305,7 @@ def test_a_file_that_cannot_be_read_any_more_keeps_its_row(
     archive.draw_all(["a.png", "b.png"])
     archive.ingest()
     draw(archive.folder / "a.png", seed=5, mtime_ns=LONG_AGO_NS + 1)
-    monkeypatch.setattr("ingest.stages.os.open", _raise(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr("ingest.reading.os.open", _raise(PermissionError(13, "Permission denied")))
     assert counts(archive.ingest()) == {"unchanged": 1, "skipped": 1}
     assert archive.paths() == ["a.png", "b.png"]
     monkeypatch.undo()
@@ -318,7 +318,7 @@ def test_a_file_that_vanishes_before_it_is_read_loses_its_row(
     archive.draw_all(["a.png", "b.png"])
     archive.ingest()
     draw(archive.folder / "a.png", seed=5, mtime_ns=LONG_AGO_NS + 1)
-    monkeypatch.setattr("ingest.stages.os.open", _raise(FileNotFoundError(2, "gone")))
+    monkeypatch.setattr("ingest.reading.os.open", _raise(FileNotFoundError(2, "gone")))
     report = archive.ingest()
     assert counts(report) == {"unchanged": 1, "skipped": 1, "removed": 1}
     assert report.skips[0].reason is SkipReason.VANISHED

@@ -1,56 +1,15 @@
-"""Reading one file, and mapping many ahead of the consumer."""
+"""Mapping many items ahead of the consumer."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from ingest.stages import map_ahead, read_file
+from ingest.stages import map_ahead
 from ingest.walk import FoundFile
 from ingest.worklist import WorkItem, Worklist
-from schema import ImageUnreadable, Root, SkipReason, content_hash
-
-
-def item(folder: Path, path: str = "a.jpg") -> WorkItem:
-    return WorkItem(Root.at(str(folder)), FoundFile(path, 0, 0, 0))
-
-
-def test_a_file_is_read_with_the_facts_it_has_now(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    path.write_bytes(b"bytes")
-    data, file = read_file(item(tmp_path))
-    facts = path.stat()
-    assert data == b"bytes"
-    assert file.content == content_hash(b"bytes")
-    assert (file.size_bytes, file.mtime_ns, file.inode) == (5, facts.st_mtime_ns, facts.st_ino)
-    assert abs(file.read_ns - facts.st_mtime_ns) < 60e9
-
-
-def test_a_fifo_in_the_place_of_a_file_is_refused_without_waiting(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.jpg")
-    with pytest.raises(ImageUnreadable) as refusal:
-        read_file(item(tmp_path))
-    assert refusal.value.reason is SkipReason.NOT_AN_IMAGE
-
-
-@pytest.mark.parametrize("path", ["gone.jpg", "a.jpg/below.jpg"])
-def test_a_file_that_is_gone_has_vanished(tmp_path: Path, path: str) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"x")
-    with pytest.raises(ImageUnreadable) as refusal:
-        read_file(item(tmp_path, path))
-    assert refusal.value.reason is SkipReason.VANISHED
-
-
-def test_a_file_beyond_the_limit_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.stages.MAX_FILE_BYTES", 4)
-    (tmp_path / "a.jpg").write_bytes(b"12345")
-    with pytest.raises(ImageUnreadable, match="5 bytes, the limit is 4") as refusal:
-        read_file(item(tmp_path))
-    assert refusal.value.reason is SkipReason.TOO_LARGE
+from schema import Root
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

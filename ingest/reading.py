@@ -1,0 +1,90 @@
+"""From a file that a scan found to its bytes, and those of its sidecar."""
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from errno import ENOENT, ENOTDIR
+
+from ingest.metadata import FileFacts
+from ingest.worklist import WorkItem
+from schema.errors import ImageUnreadable, SkipReason
+from schema.records import content_hash
+
+MAX_FILE_BYTES = 1 << 30
+"""A file is read whole, one per worker: this bounds what a run holds at worst."""
+
+MAX_SIDECAR_BYTES = 4 << 20
+"""Far above what programs write; a larger file is no sidecar."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileContents:
+    """One file as it was read.
+
+    Attributes:
+        sidecar: Bytes of the XMP file beside it, empty where there is none.
+    """
+
+    file: FileFacts
+    data: bytes
+    sidecar: bytes = b""
+
+
+def read_file(item: WorkItem) -> FileContents:
+    """Read a file and its sidecar.
+
+    Size and mtime are those from before the reading: a file that changes meanwhile differs from
+    them at the next scan, and is read again.
+
+    Raises:
+        ImageUnreadable: The file is gone, not to be read, not a regular file, or too large.
+    """
+    read_ns = time.time_ns()
+    try:
+        # Should a FIFO have taken the file's place, opening it must not wait for a writer.
+        handle = os.open(item.location, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise ImageUnreadable(
+                    SkipReason.NOT_AN_IMAGE, "no longer a regular file; put the image back"
+                )
+            if facts.st_size > MAX_FILE_BYTES:
+                raise ImageUnreadable(
+                    SkipReason.TOO_LARGE,
+                    f"the file has {facts.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
+                    "save the image smaller",
+                )
+            data = stream.read(facts.st_size)
+    except OSError as error:
+        if error.errno in (ENOENT, ENOTDIR):
+            detail = "the file vanished between the scan and its reading; ingest again"
+            raise ImageUnreadable(SkipReason.VANISHED, detail) from error
+        detail = f"the file cannot be read ({error.strerror}); check its permissions and disk"
+        raise ImageUnreadable(SkipReason.UNREADABLE, detail) from error
+    file = FileFacts(
+        root=item.root.id,
+        path=item.file.path,
+        size_bytes=facts.st_size,
+        mtime_ns=facts.st_mtime_ns,
+        inode=facts.st_ino,
+        content=content_hash(data),
+        read_ns=read_ns,
+    )
+    return FileContents(file, data, _read_sidecar(item))
+
+
+def _read_sidecar(item: WorkItem) -> bytes:
+    """Return the sidecar's bytes; one that cannot be read costs its metadata, not the image."""
+    if not item.file.sidecar:
+        return b""
+    try:
+        handle = os.open(item.sidecar_location, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_SIDECAR_BYTES:
+                return b""
+            return stream.read(facts.st_size)
+    except OSError:
+        return b""
