@@ -11,7 +11,7 @@ from ingest.stages import Outcome, Prepared, Preparer, Recognised, Refused, map_
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
 from schema.errors import SkipReason
-from schema.records import Embedded, row_id
+from schema.records import Embedded, Vector, row_id
 from schema.store import Store
 
 ASIDE = 256
@@ -45,7 +45,7 @@ def index(
     # a run of large files. Only prepared pixels wait here, never files or full images.
     look_ahead = 2 * batch_size + workers
     writer = Writer(store, journal, tally)
-    indexer = _Indexer(prepare, writer, store, encoder, progress, number, batch_size)
+    indexer = _Indexer(prepare, writer, store, journal, encoder, progress, number, batch_size)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
     try:
         for outcome in map_ahead(prepare, work, pool, look_ahead):
@@ -67,6 +67,7 @@ class _Indexer:
         prepare: Preparer,
         writer: Writer,
         store: Store,
+        journal: Journal,
         encoder: Encoder,
         progress: Progress,
         number: int,
@@ -75,6 +76,7 @@ class _Indexer:
         self._prepare = prepare
         self._writer = writer
         self._store = store
+        self._journal = journal
         self._encoder = encoder
         self._progress = progress
         self._number = number
@@ -106,18 +108,34 @@ class _Indexer:
         self._encode()
         self._flush_aside()
         self._writer.finish()
+        self._journal.drop_vectors()
 
     def _encode(self) -> None:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        vectors = self._encoder.encode_images([prepared.pixels for prepared in batch])
+        vectors = self._vectors(batch)
         self._hand_over(
             [
-                Result("indexed", self._indexed(done.file), Embedded(done.record, vector))
-                for done, vector in zip(batch, vectors, strict=True)
+                Result(
+                    "indexed",
+                    self._indexed(done.file),
+                    Embedded(done.record, vectors[done.content]),
+                )
+                for done in batch
             ]
         )
+
+    def _vectors(self, batch: list[Prepared]) -> dict[str, Vector]:
+        """Embed a batch, except what an interrupted run has embedded, and each content once."""
+        vectors = self._journal.kept_vectors([done.content for done in batch])
+        fresh = {done.content: done.pixels for done in batch if done.content not in vectors}
+        if fresh:
+            found = self._encoder.encode_images(list(fresh.values()))
+            embedded = dict(zip(fresh, found, strict=True))
+            self._journal.keep_vectors(embedded)
+            vectors |= embedded
+        return vectors
 
     def _resolve(self) -> None:
         """Give recognised files the vectors of the rows they were recognised by.
@@ -173,6 +191,7 @@ class _Indexer:
             inode=found.inode,
             content="",
             read_ns=0,
+            sidecar_ns=found.sidecar_ns,
         )
         entry = _entry(file, self._number, "skipped", refused.reason.value, refused.detail)
         return Result("skipped", entry, skip=skip, drop=indexed.row_id if indexed else "")
@@ -181,7 +200,8 @@ class _Indexer:
 def _row_stays(known: Recognised) -> bool:
     """Whether a file's own row says already all that there is to say of it."""
     file, source = known.file, known.source
-    return known.is_own and (source.size_bytes, source.mtime_ns) == (file.size_bytes, file.mtime_ns)
+    said = (source.size_bytes, source.mtime_ns, source.sidecar_ns)
+    return known.is_own and said == (file.size_bytes, file.mtime_ns, file.sidecar_ns)
 
 
 def _entry(file: FileFacts, number: int, state: State, reason: str = "", detail: str = "") -> Entry:
@@ -198,4 +218,5 @@ def _entry(file: FileFacts, number: int, state: State, reason: str = "", detail:
         detail=detail,
         read_ns=file.read_ns,
         scan=number,
+        sidecar_ns=file.sidecar_ns,
     )

@@ -11,19 +11,21 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import numpy as np
+
 from schema.errors import ArchiveError
-from schema.records import ImageRecord
+from schema.records import ImageRecord, Vector
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the tables, raised also when more formats are read: a journal of another layout is
 rebuilt, and files skipped for their format are tried again."""
 
@@ -43,10 +45,11 @@ CREATE TABLE entries (
     size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
     state TEXT NOT NULL, content TEXT NOT NULL, row_id TEXT NOT NULL,
     reason TEXT NOT NULL, detail TEXT NOT NULL,
-    read_ns INTEGER NOT NULL, scan INTEGER NOT NULL,
+    read_ns INTEGER NOT NULL, scan INTEGER NOT NULL, sidecar_ns INTEGER NOT NULL,
     PRIMARY KEY (root, path)
 ) WITHOUT ROWID;
 CREATE INDEX entries_content ON entries (content) WHERE state = 'indexed';
+CREATE TABLE vectors (content TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -61,6 +64,7 @@ class Entry:
         reason: Why it has no row (a `SkipReason`), else ""; ``detail`` says it to people.
         read_ns: When its bytes were read, nanoseconds since the epoch; 0 where unknown.
         scan: Number of the last scan that saw the file; 0 for none.
+        sidecar_ns: Modification time of its sidecar when that was read, 0 where there was none.
     """
 
     root: str
@@ -75,6 +79,7 @@ class Entry:
     detail: str
     read_ns: int
     scan: int
+    sidecar_ns: int = 0
 
     @property
     def is_racy(self) -> bool:
@@ -206,9 +211,39 @@ class Journal:
         return found[0] if found else None
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Enter files in place of what was known of them, all or none."""
+        """Enter files in place of what was known of them, all or none, and let go of the vectors
+        that were kept for them.
+        """
         with self._transaction():
             self._connection.executemany(_RECORD, [astuple(entry) for entry in entries])
+            self._connection.executemany(
+                "DELETE FROM vectors WHERE content = ?",
+                [(entry.content,) for entry in entries if entry.state == "indexed"],
+            )
+
+    def keep_vectors(self, vectors: Mapping[str, Vector]) -> None:
+        """Keep vectors by content until rows that hold them are recorded: a crash in between, or
+        a store that fails, then costs no second embedding.
+        """
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                [(content, vector.tobytes()) for content, vector in vectors.items()],
+            )
+
+    def kept_vectors(self, contents: Sequence[str]) -> dict[str, Vector]:
+        """Return those of some contents' vectors that were kept: shape (dim,), float32."""
+        marks = ", ".join("?" * len(contents))
+        with self._lock, self._errors():
+            found = self._connection.execute(
+                f"SELECT content, vector FROM vectors WHERE content IN ({marks})", contents
+            ).fetchall()
+        return {content: np.frombuffer(vector, dtype=np.float32) for content, vector in found}
+
+    def drop_vectors(self) -> None:
+        """Let go of all vectors that were kept, as at the end of a complete run."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM vectors")
 
     def mark_seen(self, root: str, paths: Sequence[str], scan: int) -> None:
         """Note that a scan saw files that stay as they are; unknown paths are no error."""

@@ -19,6 +19,7 @@ class FileFacts:
         content: See `schema.records.content_hash`.
         inode: 0 where unknown.
         read_ns: When the bytes were read, nanoseconds since the epoch.
+        sidecar_ns: Modification time of the sidecar that was read with it, 0 where there is none.
     """
 
     root: str
@@ -28,6 +29,7 @@ class FileFacts:
     inode: int
     content: str
     read_ns: int
+    sidecar_ns: int = 0
 
 
 def make_record(file: FileFacts, decoded: DecodedImage, sidecar: bytes = b"") -> ImageRecord:  # noqa: ARG001

@@ -71,6 +71,7 @@ def read_file(item: WorkItem) -> FileContents:
         inode=facts.st_ino,
         content=content_hash(data),
         read_ns=read_ns,
+        sidecar_ns=item.file.sidecar_ns,
     )
     return FileContents(file, data, _read_sidecar(item))
 

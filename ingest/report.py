@@ -23,7 +23,12 @@ class Skip:
     @classmethod
     def of(cls, path: str, reason: SkipReason, detail: str) -> "Skip":
         """Return the skip of a path as the operating system names it."""
-        return cls(os.fsencode(path).decode("utf-8", "backslashreplace"), reason, detail)
+        return cls(shown_path(path), reason, detail)
+
+
+def shown_path(path: str) -> str:
+    r"""Return a path as it can be printed and stored: bytes that are not UTF-8 become ``\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)

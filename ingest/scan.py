@@ -9,7 +9,7 @@ from itertools import islice
 
 from ingest.journal import Entry, Journal
 from ingest.names import Excluded
-from ingest.report import Progress, Skip, Tally
+from ingest.report import Progress, Skip, Tally, shown_path
 from ingest.scopes import Scope
 from ingest.walk import FoundFile, Unwalkable, walk
 from ingest.worklist import WorkItem, Worklist
@@ -52,9 +52,12 @@ def is_unchanged(entry: Entry, file: FoundFile) -> bool:
     same = (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns)
     # An unknown inode (0) raises no doubt.
     same_inode = entry.inode == file.inode or not (entry.inode and file.inode)
+    same_sidecar = entry.sidecar_ns == file.sidecar_ns
     if entry.state == "skipped" and entry.reason in _TRIED_AGAIN:
         return False
-    return same and same_inode and not entry.is_racy
+    if bool(file.developed) != (entry.reason == SkipReason.DEVELOPED):
+        return False
+    return same and same_inode and same_sidecar and not entry.is_racy
 
 
 def _sort_out(
@@ -68,18 +71,19 @@ def _sort_out(
 ) -> None:
     root = scope.root
     seen: list[str] = []
+    refused: list[Entry] = []
     for found in step:
         location = f"{root.location.rstrip('/')}/{found.path}"
+        entry = journal.find(root.id, shown_path(found.path))
         if isinstance(found, Unwalkable):
             tally.skips.append(Skip.of(location, found.reason, found.detail))
-            if not _is_utf8(found.path):
-                continue
             if found.is_folder:
-                journal.mark_below_seen(root.id, found.path, number)
+                journal.mark_below_seen(root.id, shown_path(found.path), number)
+            if entry is None or entry.state == "skipped":
+                refused.append(_refusal(root.id, found, number))
             elif found.reason is SkipReason.UNREADABLE:
                 seen.append(found.path)
             continue
-        entry = journal.find(root.id, found.path)
         if entry is None or not is_unchanged(entry, found):
             work.add(WorkItem(root, found))
             continue
@@ -89,12 +93,21 @@ def _sort_out(
         else:
             tally.unchanged += 1
     journal.mark_seen(root.id, seen, number)
+    journal.record(refused)
 
 
-def _is_utf8(path: str) -> bool:
-    """Whether a path can be stored; where it cannot, neither it nor what is below it has a row."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _refusal(root: str, found: Unwalkable, number: int) -> Entry:
+    return Entry(
+        root=root,
+        path=shown_path(found.path),
+        size_bytes=0,
+        mtime_ns=0,
+        inode=0,
+        state="skipped",
+        content="",
+        row_id="",
+        reason=found.reason.value,
+        detail=found.detail,
+        read_ns=0,
+        scan=number,
+    )

@@ -28,6 +28,11 @@ class Prepared:
     record: ImageRecord
     pixels: Pixels
 
+    @property
+    def content(self) -> str:
+        """Hash of the file's bytes."""
+        return self.file.content
+
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
@@ -81,6 +86,9 @@ class Preparer:
             recognise: Whether to look for such a row; if not, the image is always prepared.
         """
         before = self._journal.find(item.root.id, item.file.path)
+        if item.file.developed:
+            detail = f"{item.file.developed}, which its camera developed of it, stands for both"
+            return Refused(item, None, before, SkipReason.DEVELOPED, detail)
         try:
             found = read_file(item)
         except ImageUnreadable as refusal:

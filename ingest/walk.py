@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import ELOOP, ENAMETOOLONG, ENOENT
 
+from ingest.companions import SIDECAR_EXTENSION, Companions
 from ingest.names import Excluded, is_candidate, is_passed_over
 from ingest.scopes import Scope
 from schema.errors import SkipReason
@@ -30,6 +31,8 @@ class FoundFile:
         inode: 0 where the file system has none.
         sidecar: Path of its XMP sidecar relative to the root, "" where there is none.
         sidecar_ns: Modification time of the sidecar, nanoseconds since the epoch, else 0.
+        developed: For a RAW file, the path of the image its camera developed of it, relative to
+            the root: that one stands for both. Else "".
     """
 
     path: str
@@ -38,6 +41,7 @@ class FoundFile:
     inode: int
     sidecar: str = ""
     sidecar_ns: int = 0
+    developed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +66,18 @@ def walk(scope: Scope, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
     folders of other roots are passed over in silence. A file that vanishes meanwhile is left out.
     """
     if scope.only is not None:
-        folder, _, name = scope.only.rpartition("/")
-        yield from _look_at(scope, folder, [name], excluded)
+        yield from _look_at_one(scope, scope.only, excluded)
         return
     folders = [scope.sub]
     while folders:
         folder = folders.pop()
         try:
-            names, below = _list(scope, folder)
+            names, below, companions = _list(scope, folder)
         except OSError as error:
             if error.errno != ENOENT or folder == scope.sub:
                 yield _unwalkable(folder, error, is_folder=True)
             continue
-        yield from _look_at(scope, folder, names, excluded)
+        yield from _look_at(scope, folder, names, companions, excluded)
         for name in reversed(below):
             path = _join(folder, name)
             if path in scope.leave_out or is_passed_over(name) or excluded(path):
@@ -82,25 +85,40 @@ def walk(scope: Scope, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
             folders.append(path)
 
 
-def _list(scope: Scope, folder: str) -> tuple[list[str], list[str]]:
+def _look_at_one(scope: Scope, path: str, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
+    folder, _, name = path.rpartition("/")
+    try:
+        _, _, companions = _list(scope, folder)
+    except OSError as error:
+        if error.errno != ENOENT:
+            yield _unwalkable(path, error, is_folder=False)
+        return
+    yield from _look_at(scope, folder, [name], companions, excluded)
+
+
+def _list(scope: Scope, folder: str) -> tuple[list[str], list[str], Companions]:
     """Return the names of a folder's candidate files and of its sub-folders, each sorted."""
-    files, folders = [], []
+    files, folders, sidecars = [], [], []
     with os.scandir(_absolute(scope, folder)) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
             elif is_candidate(entry.name):
                 files.append(entry.name)
+            elif entry.name.lower().endswith(f".{SIDECAR_EXTENSION}"):
+                sidecars.append(entry.name)
             elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
                 log.info(
                     "%s: a link to a folder, not entered; ingest its target by its own path",
                     entry.path,
                 )
-    return sorted(files), sorted(folders)
+    files.sort()
+    folders.sort()
+    return files, folders, Companions(files + sidecars)
 
 
 def _look_at(
-    scope: Scope, folder: str, names: list[str], excluded: Excluded
+    scope: Scope, folder: str, names: list[str], companions: Companions, excluded: Excluded
 ) -> Iterator[FoundFile | Unwalkable]:
     for name in names:
         path = _join(folder, name)
@@ -122,7 +140,28 @@ def _look_at(
                 yield _unwalkable(path, error, is_folder=False)
             continue
         if stat.S_ISREG(facts.st_mode):
-            yield FoundFile(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+            developed = companions.developed(name)
+            if developed and excluded(_join(folder, developed)):
+                developed = ""
+            yield FoundFile(
+                path,
+                facts.st_size,
+                facts.st_mtime_ns,
+                facts.st_ino,
+                *_sidecar(scope, folder, companions.sidecar(name)),
+                _join(folder, developed) if developed else "",
+            )
+
+
+def _sidecar(scope: Scope, folder: str, name: str) -> tuple[str, int]:
+    """Return a sidecar's path relative to the root and its date; "" and 0 where it is of no use."""
+    path = _join(folder, name)
+    if not name or _name_problem(path):
+        return "", 0
+    try:
+        return path, os.stat(_absolute(scope, path)).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return "", 0
 
 
 def _found_by_its_own_name(scope: Scope, link: str, excluded: Excluded) -> bool:

@@ -12,8 +12,7 @@ from schema.records import Embedded
 from schema.store import Store
 
 WAITING_BATCHES = 2
-"""Batches that wait while one is written. Two smooth a slow moment of the store; more would only
-add to what a crash makes the next run embed again."""
+"""Batches that wait while one is written: two smooth a slow moment of the store."""
 
 Kind = Literal["indexed", "unchanged", "moved", "skipped"]
 

@@ -81,6 +81,7 @@ class SkipReason(StrEnum):
     PATH_TOO_LONG = "path-too-long"
     VANISHED = "vanished"
     UNSUPPORTED = "unsupported-format"
+    DEVELOPED = "developed"
 
 
 class ImageUnreadable(NoUsableImage):
