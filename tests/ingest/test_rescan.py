@@ -387,7 +387,7 @@ def _wrong_vectors(archive: SmallArchive) -> list[str]:
     wrong = []
     for record in archive.store.iterate():
         with Image.open(archive.folder / record.path) as image:
-            pixels = archive.encoder.prepare(image.convert("RGB"))
+            pixels = archive.encoder.resizing.apply(image.convert("RGB"))
         expected = archive.encoder.encode_images([pixels])[0]
         if not np.allclose(archive.store.vectors([record.id])[record.id], expected, atol=1e-5):
             wrong.append(record.path)
