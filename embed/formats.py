@@ -6,6 +6,7 @@ import struct
 from PIL import Image
 
 from embed.refusals import not_an_image
+from embed.tiff import is_tiff
 from schema.errors import ImageUnreadable, SkipReason
 
 HEAD_BYTES = 64
@@ -24,8 +25,6 @@ no images of a camera or a screen (FITS, MPEG, IPTC, PCD, FLI ...)."""
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _HEIF_BRANDS = (*_HEIC_BRANDS, b"mif1", b"msf1")
 _CR3_BRAND = b"crx "
-
-_TIFF = (b"II*\0", b"MM\0*")
 
 _RAW_STARTS = {
     b"FUJIFILMCCD-RAW": "raf",
@@ -67,11 +66,6 @@ def is_jxl(data: bytes) -> bool:
     return data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"))
 
 
-def is_tiff(data: bytes) -> bool:
-    """Whether it is TIFF, which the RAW formats of many cameras are as well."""
-    return data.startswith(_TIFF)
-
-
 def raw_name(data: bytes) -> str:
     """Return the lower-case name of a RAW format that has a mark of its own, else ""."""
     if data[4:8] == b"ftyp" and data[8:12] == _CR3_BRAND:
@@ -99,10 +93,11 @@ def refusal_at_sight(head: bytes) -> ImageUnreadable | None:
 
 def _is_pillows(head: bytes) -> bool:
     Image.init()
+    start = head[:16].ljust(16, b"\0")
     for name in FORMATS:
         _, accepts = Image.OPEN.get(name, (None, None))
         # A string says which library Pillow was built without.
-        if accepts and accepts(head[:16]):
+        if accepts and accepts(start):
             return True
     return _is_tga(head) or _is_spider(head) or bool(_IM.match(head) or _IMT.match(head))
 

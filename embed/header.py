@@ -1,16 +1,14 @@
 """What an image file says of itself before any of its pixels are decoded."""
 
 import contextlib
-import struct
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import IPTC_NAA_CHUNK, TiffImageFile
+
+from embed.tiff import IPTC, directories, is_tiff
 
 _PHOTOSHOP_IPTC = 0x0404
 """Adobe's number of the image resource that holds IPTC-IIM."""
-
-_TIFF_LONG = 4
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -85,24 +83,14 @@ def read_xmp(opened: Image.Image) -> bytes:
     return packet if isinstance(packet, bytes) else b""
 
 
-def read_iptc(opened: Image.Image) -> bytes:
-    """Return an opened image's IPTC-IIM: of a JPEG's Photoshop resources, or of TIFF's own tag."""
-    if isinstance(opened, TiffImageFile):
-        return _tiff_iptc(opened)
+def read_iptc(opened: Image.Image, data: bytes) -> bytes:
+    """Return an opened image's IPTC-IIM: of a JPEG's Photoshop resources, or of TIFF's own tag.
+
+    Args:
+        data: The bytes it was opened from.
+    """
+    if is_tiff(data):
+        return next(directories(data), {}).get(IPTC, b"")
     resources = opened.info.get("photoshop")
     datasets = resources.get(_PHOTOSHOP_IPTC, b"") if isinstance(resources, dict) else b""
-    return datasets if isinstance(datasets, bytes) else b""
-
-
-def _tiff_iptc(opened: TiffImageFile) -> bytes:
-    tags = opened.tag_v2
-    try:
-        datasets = tags.get(IPTC_NAA_CHUNK, b"")
-        if tags.tagtype.get(IPTC_NAA_CHUNK) == _TIFF_LONG:
-            # Some programs declare the bytes as integers.
-            order = "<" if tags.prefix == b"II" else ">"
-            numbers = datasets if isinstance(datasets, tuple) else (datasets,)
-            return struct.pack(f"{order}{len(numbers)}I", *numbers)
-    except Exception:  # noqa: BLE001
-        return b""
     return datasets if isinstance(datasets, bytes) else b""

@@ -14,6 +14,7 @@ from embed.colour import to_srgb
 from embed.header import ImageHeader, load_exif
 from embed.pillow_file import ON_ITS_SIDE, PillowFile
 from embed.refusals import broken, missing_plugin
+from embed.tiff import is_tiff
 
 _BARE = b"\xff\x0a"
 _HEADER_BYTES = 32
@@ -76,9 +77,7 @@ class JxlFile:
             if jpeg is not None:
                 inner = jpeg.header()
                 return ImageHeader(*self._size, "jxl", inner.exif, inner.xmp, inner.iptc)
-        # The first four bytes say where in the box the EXIF starts.
-        block = self._boxes.get(b"Exif", b"")
-        exif = load_exif(block[4 + int.from_bytes(block[:4]) :])
+        exif = load_exif(_without_offset(self._boxes.get(b"Exif", b"")))
         return ImageHeader(*self._size, "jxl", exif, self._boxes.get(b"xml ", b""))
 
     def _unpack(self) -> tuple[PillowFile | None, Any, bytes, bytes]:
@@ -86,8 +85,20 @@ class JxlFile:
             from pillow_jxl import Decoder
         except ImportError as error:
             raise missing_plugin("JPEG XL", "pillow-jxl-plugin", error) from error
-        is_jpeg, facts, unpacked, profile, _ = Decoder(num_threads=0)(self._data)
+        try:
+            is_jpeg, facts, unpacked, profile, _ = Decoder(num_threads=0)(self._data)
+        except RuntimeError as error:
+            # Its words are advice on how to build the library.
+            raise broken(self._data, "libjxl finds it broken or cut short") from error
         return (PillowFile(unpacked) if is_jpeg else None), facts, unpacked, profile
+
+
+def _without_offset(block: bytes) -> bytes:
+    """Return an EXIF box's EXIF: its first four bytes say where that starts.
+
+    pillow-jxl-plugin, as a writer, leaves them out.
+    """
+    return block if is_tiff(block) else block[4 + int.from_bytes(block[:4]) :]
 
 
 def _metadata_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

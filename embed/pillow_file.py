@@ -35,11 +35,6 @@ ON_ITS_SIDE = (5, 6, 7, 8)
 _REDUCIBLE = ("JPEG", "MPO")
 
 
-def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn an image by its EXIF orientation, 1 to 8."""
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
-
-
 class PillowFile:
     """An opened image file: its header has been read, its pixels have not."""
 
@@ -61,11 +56,6 @@ class PillowFile:
         """Width and height as stored, in pixels."""
         return self._full
 
-    @property
-    def orientation(self) -> int:
-        """How the image is stored, as EXIF says it, 1 to 8; asked before it is decoded."""
-        return _orientation(self._opened)
-
     def choose_scale(self, target_size: int) -> int:
         """Decide on how to decode, and return how many pixels that takes at worst.
 
@@ -80,8 +70,12 @@ class PillowFile:
         decoded = self._opened.width * self._opened.height
         return max(decoded, width * height // (4 if self._is_reduced else 1))
 
-    def decode(self) -> Image.Image:
-        """Return the first frame: mode RGB, sRGB, upright."""
+    def decode(self, orientation: int | None = None) -> Image.Image:
+        """Return the first frame: mode RGB, sRGB, upright.
+
+        Args:
+            orientation: How the image is stored, 1 to 8 as in EXIF; None for what the file says.
+        """
         self._opened.load()
         self._is_loaded = True
         if not self._is_reduced:
@@ -89,7 +83,9 @@ class PillowFile:
             self._full = self._opened.size
         # Asked for only now: Pillow reads a PNG to its end to find EXIF, and what fails of it then
         # must not pass for EXIF; and what Pillow turns while it decodes, as TIFF, is upright.
-        return upright(to_srgb(self._opened), _orientation(self._opened))
+        image = to_srgb(self._opened)
+        turn = _TURNS.get(orientation or _orientation(self._opened))
+        return image if turn is None else image.transpose(turn)
 
     def header(self) -> ImageHeader:
         """Return what the file says of itself; no pixels are decoded for it."""
@@ -99,7 +95,8 @@ class PillowFile:
             opened = _open(png_marks_first(self._data))
             opened.info.setdefault("exif", None)
         width, height = self._full
-        if _orientation(opened) in ON_ITS_SIDE:
+        # Of a TIFF, Pillow gives the upright size at once.
+        if opened.format != "TIFF" and _orientation(opened) in ON_ITS_SIDE:
             width, height = height, width
         name = str(opened.format).lower()
         if name == "mpo":
@@ -108,7 +105,9 @@ class PillowFile:
         if name == "heif" and is_heic(self._data):
             name = "heic"
         exif = read_exif(opened)
-        return ImageHeader(width, height, name, exif, read_xmp(opened), read_iptc(opened))
+        return ImageHeader(
+            width, height, name, exif, read_xmp(opened), read_iptc(opened, self._data)
+        )
 
 
 def _orientation(opened: ImageFile.ImageFile) -> int:

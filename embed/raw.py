@@ -3,16 +3,16 @@
 import contextlib
 import io
 import struct
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from PIL import ExifTags, Image
 
 from embed.boxes import boxes
-from embed.formats import is_tiff, raw_name
+from embed.formats import raw_name
 from embed.header import ImageHeader, load_exif
-from embed.pillow_file import ON_ITS_SIDE, PillowFile, upright
+from embed.pillow_file import ON_ITS_SIDE, PillowFile
 from embed.refusals import missing_plugin, unreadable
+from embed.tiff import DNG_VERSION, IPTC, PHOTOMETRIC, XMP, directories, is_tiff, order_of
 from schema.errors import ImageUnreadable, SkipReason
 
 if TYPE_CHECKING:
@@ -21,16 +21,11 @@ if TYPE_CHECKING:
 LONG_ENOUGH = 1024
 """Pixels of a preview's longer side from which on it is taken for every model."""
 
-_PHOTOMETRIC, _SUB_DIRECTORIES, _XMP, _IPTC, _DNG_VERSION = 262, 330, 700, 33723, 50706
-_WANTED = (_PHOTOMETRIC, _SUB_DIRECTORIES, _XMP, _IPTC, _DNG_VERSION)
 _SENSOR_VALUES = (32803, 34892)
 """What TIFF's photometric interpretation says of a sensor's values: a mosaic, or linear colours."""
 
 _PHASE_ONE = (b"IIII", b"MMMM")
 """Stands behind TIFF's own mark in Phase One's files, whose directories are not TIFF's."""
-
-_MOST_DIRECTORIES, _MOST_TAGS = 16, 512
-_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 
 _NAMES_BY_MAKE = {
     "nikon": "nef", "sony": "arw", "pentax": "pef", "ricoh": "pef", "samsung": "srw",
@@ -93,13 +88,12 @@ class RawFile:
             developed = self._raw.postprocess(half_size=True, use_camera_wb=True)
             is_grey = developed.shape[2] == 1
             return Image.fromarray(developed[..., 0] if is_grey else developed).convert("RGB")
-        image = self._preview.decode()
-        # Most cameras leave a preview as the sensor lies and say nothing in it. One whose own EXIF
-        # turns it is upright by now; so is one that stands where the sensor lies.
-        stands = (image.width < image.height) != (self._full[0] < self._full[1])
-        if self._preview.orientation != 1 or (self._orientation in ON_ITS_SIDE and stands):
-            return image
-        return upright(image, self._orientation)
+        # Cameras leave a preview as the sensor lies; one that stands where the sensor lies has been
+        # turned already. Its EXIF is not asked: where there is none, libraw makes some.
+        width, height = self._preview.size
+        stands = (width < height) != (self._full[0] < self._full[1])
+        is_upright = stands and self._orientation in ON_ITS_SIDE
+        return self._preview.decode(1 if is_upright else self._orientation)
 
     def header(self) -> ImageHeader:
         """Return what the file says of itself."""
@@ -108,9 +102,9 @@ class RawFile:
             width, height = height, width
         exif = _exif(self._data)
         _complete(exif, self._raw)
-        tags = next(_directories(self._data), {}) if is_tiff(self._data) else {}
-        name = raw_name(self._data) or ("dng" if _DNG_VERSION in tags else _name_by_make(exif))
-        return ImageHeader(width, height, name, exif, tags.get(_XMP, b""), tags.get(_IPTC, b""))
+        tags = next(directories(self._data), {}) if is_tiff(self._data) else {}
+        name = raw_name(self._data) or ("dng" if DNG_VERSION in tags else _name_by_make(exif))
+        return ImageHeader(width, height, name, exif, tags.get(XMP, b""), tags.get(IPTC, b""))
 
     def _find_preview(self, least: int) -> PillowFile | None:
         """Return the largest preview, if it is a JPEG with so many pixels on its longer side."""
@@ -133,10 +127,10 @@ def is_raw(data: bytes) -> bool:
         return False
     if data[8:12] in _PHASE_ONE:
         return True
-    order = _order(data)
-    for tags in _directories(data):
-        meaning = tags.get(_PHOTOMETRIC, b"")
-        if _DNG_VERSION in tags or int.from_bytes(meaning[:2], order) in _SENSOR_VALUES:
+    order = order_of(data)
+    for tags in directories(data):
+        meaning = tags.get(PHOTOMETRIC, b"")
+        if DNG_VERSION in tags or int.from_bytes(meaning[:2], order) in _SENSOR_VALUES:
             return True
     return False
 
@@ -152,42 +146,6 @@ def _unknown_to_libraw(error: Exception, data: bytes) -> ImageUnreadable:
         SkipReason.UNSUPPORTED,
         f"libraw {version} does not know this RAW file; a later rawpy may, or save it as JPEG",
     )
-
-
-def _order(data: bytes) -> Literal["little", "big"]:
-    return "little" if data.startswith(b"II") else "big"
-
-
-def _directories(data: bytes) -> Iterator[dict[int, bytes]]:
-    """Yield the values of the wanted tags, as bytes, of a TIFF's directories: the first one, its
-    sub-directories, the next ones.
-    """
-    order = _order(data)
-    waiting = [int.from_bytes(data[4:8], order)]
-    seen: set[int] = set()
-    while waiting and len(seen) < _MOST_DIRECTORIES:
-        at = waiting.pop(0)
-        if at in seen or not 8 <= at <= len(data) - 2:
-            continue
-        seen.add(at)
-        count = min(int.from_bytes(data[at : at + 2], order), _MOST_TAGS)
-        tags: dict[int, bytes] = {}
-        for entry in range(at + 2, at + 2 + 12 * count, 12):
-            tag = int.from_bytes(data[entry : entry + 2], order)
-            if tag in _WANTED:
-                tags[tag] = _value(data, entry, order)
-        below = tags.get(_SUB_DIRECTORIES, b"")
-        waiting += [int.from_bytes(below[n : n + 4], order) for n in range(0, len(below), 4)]
-        following = at + 2 + 12 * count
-        waiting.append(int.from_bytes(data[following : following + 4], order))
-        yield tags
-
-
-def _value(data: bytes, entry: int, order: Literal["little", "big"]) -> bytes:
-    kind = int.from_bytes(data[entry + 2 : entry + 4], order)
-    size = _TYPE_BYTES.get(kind, 0) * int.from_bytes(data[entry + 4 : entry + 8], order)
-    start = entry + 8 if size <= 4 else int.from_bytes(data[entry + 8 : entry + 12], order)
-    return data[start : start + size]
 
 
 def _exif(data: bytes) -> Image.Exif:

@@ -54,7 +54,7 @@ def read_file(item: WorkItem) -> FileContents:
                 raise ImageUnreadable(
                     SkipReason.NOT_AN_IMAGE, "no longer a regular file; put the image back"
                 )
-            head = stream.read(HEAD_BYTES)
+            head = stream.read(min(HEAD_BYTES, facts.st_size))
             refusal = refusal_at_sight(head)
             if refusal is None and facts.st_size > MAX_FILE_BYTES:
                 raise ImageUnreadable(
@@ -62,7 +62,7 @@ def read_file(item: WorkItem) -> FileContents:
                     f"the file has {facts.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
                     "save the image smaller",
                 )
-            data = b"" if refusal else head + stream.read(max(0, facts.st_size - len(head)))
+            data = b"" if refusal else head + stream.read(facts.st_size - len(head))
     except OSError as error:
         if error.errno in (ENOENT, ENOTDIR):
             detail = "the file vanished between the scan and its reading; ingest again"

@@ -11,8 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _SRATIONAL = 1, 2, 3, 4, 5, 10
-_CODES = {_BYTE: "B", _ASCII: "B", _SHORT: "H", _LONG: "I", _RATIONAL: "II", _SRATIONAL: "ii"}
+_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED, _SRATIONAL = 1, 2, 3, 4, 5, 7, 10
+_CODES = {
+    _BYTE: "B",
+    _ASCII: "B",
+    _UNDEFINED: "B",
+    _SHORT: "H",
+    _LONG: "I",
+    _RATIONAL: "II",
+    _SRATIONAL: "ii",
+}
 
 Tag = tuple[int, Sequence[int]]
 """A field's type and its values; rationals as numerator, denominator, numerator ..."""
