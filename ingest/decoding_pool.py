@@ -35,6 +35,9 @@ TIME_LIMIT_S = 60.0
 START_LIMIT_S = 120.0
 """For starting the interpreter and importing the decoders, also on a busy machine."""
 
+MOST_LOGGED_BYTES = 4096
+"""Of what the decoders of one file complain; the last of it says what they died of."""
+
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """There is a worker for every core."""
 
@@ -197,7 +200,7 @@ class _Worker:
         except (EOFError, OSError) as error:
             how = self._how_it_ended()
             raise EideticError(
-                f"a decoding process cannot be started ({how}): {self._read_complaints()[-1000:]}"
+                f"a decoding process cannot be started ({how}): {self._read_complaints()}"
             ) from error
         if said != READY:
             raise EideticError("a decoding process of another version answered; install again")
@@ -250,11 +253,12 @@ class _Worker:
         return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
     def _read_complaints(self) -> str:
-        """Return what the process and its libraries have written since the last time."""
+        """Return the end of what the process and its libraries have written since the last time."""
         size = os.fstat(self._complaints.fileno()).st_size
         if not size:
             return ""
-        said = os.pread(self._complaints.fileno(), size, 0)
+        start = max(0, size - MOST_LOGGED_BYTES)
+        said = os.pread(self._complaints.fileno(), MOST_LOGGED_BYTES, start)
         os.ftruncate(self._complaints.fileno(), 0)
         return said.decode("utf-8", "replace").strip()
 
