@@ -29,9 +29,9 @@ LEAST_MAX_PIXELS, MOST_MAX_PIXELS = 64_000_000, 300_000_000
 """Bounds of the pixel limit: what any camera makes is read on any machine, and a small file that
 unfolds to gigabytes is refused on every one."""
 
-BYTES_PER_PIXEL = 21
-"""What one pixel takes at its worst, measured: 21 where there is transparency, 15 to 18 of 16 and
-more bits, 8 of plain colours."""
+BYTES_PER_PIXEL = 25
+"""What one pixel takes at its worst, measured: 25 in JPEG XL and JPEG 2000 and 21 in other formats
+where there is transparency, up to 21 of 16 and more bits, 8 to 19 of plain colours."""
 
 SHARE_OF_MEMORY = 0.25
 
