@@ -302,6 +302,16 @@ class Journal:
         """Return how many files of the archive were skipped when they were last read."""
         return self._count("FROM entries WHERE state = 'skipped'", ())
 
+    def doubt(self, root: str, paths: Sequence[str]) -> None:
+        """Note that the rows of files are about to go: should the files be there again before they
+        are forgotten, they are not taken for indexed.
+        """
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE entries SET size_bytes = -1 WHERE root = ? AND path = ?",
+                [(root, path) for path in paths],
+            )
+
     def forget(self, root: str, paths: Sequence[str]) -> None:
         """Drop what is known of files."""
         with self._transaction():
