@@ -340,12 +340,20 @@ class Journal:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: Exception) -> int:
     # The low byte is the primary code; the rest says more of it.
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _cannot_use(path: str | Path, error: Exception) -> ArchiveError:
+    if _code(error) == sqlite3.SQLITE_FULL:
+        return ArchiveError(
+            f"{path}: its disk is full; make room there and run the same command again: it goes "
+            "on from where it stopped"
+        )
     return ArchiveError(
         f"{path}: the archive's journal cannot be used ({error}); check that no other ingest of "
         "this archive is running and that the disk has room. If it is damaged, delete it: the next "
