@@ -43,8 +43,12 @@ class RootState:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
-        facts = asdict(self)
-        return {**facts, "there": facts.pop("is_there")}
+        return {
+            "id": self.id,
+            "location": self.location,
+            "rows": self.rows,
+            "there": self.is_there,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from eidetic.opening import Opening
@@ -160,7 +161,7 @@ def _known(record: ImageRecord) -> dict[str, Any]:
 def _unknown(which: str, settings: Settings) -> str:
     told = f"{which}: the archive {settings.archive!r} knows nothing of it; "
     if ROW_ID.fullmatch(which):
-        return told + "ids are shown by: " + settings.command + " search WORDS --json"
+        return told + f"ids are shown by: {settings.command} search WORDS --json"
     if not Path(which).expanduser().exists():
         return told + "there is no such file either, so check the spelling"
-    return told + f"index it with: {settings.command} ingest PATH"
+    return told + f"index it with: {settings.command} ingest {quote(which)}"

@@ -116,7 +116,8 @@ def list_roots(context: typer.Context) -> None:
     with open_archive(context) as archive:
         found = archive.roots()
     if options(context).json:
-        print_json([root.as_dict() for root in found])
+        name = archive.settings.archive
+        print_json({"archive": name, "roots": [root.as_dict() for root in found]})
         return
     if not found:
         typer.echo("the archive has no roots", err=True)
