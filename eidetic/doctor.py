@@ -177,8 +177,7 @@ class _Examination:
         for file in leftovers:
             file.unlink(missing_ok=True)
         if leftovers:
-            done = f"{len(leftovers):,} temporary files were deleted"
-            repairs.append(Repair("leftover", len(leftovers), done))
+            repairs.append(Repair("leftover", len(leftovers), "temporary files were deleted"))
         return repairs, refusals
 
     def diagnose(

@@ -21,7 +21,7 @@ class Repair:
 
     Attributes:
         count: Rows, entries or files it was done to.
-        done: One sentence for people.
+        done: What they are and what became of them, for people.
     """
 
     kind: str
@@ -45,7 +45,7 @@ def repair(
     """
     orphans, refusals = _drop_orphans(audit, store, journal, allow_mass=allow_mass)
     counts = (
-        (Kind.JOURNAL, _rebuild(audit, store, journal), "rows entered in a new journal"),
+        (Kind.JOURNAL, _rebuild(audit, store, journal), "rows were entered in a new journal"),
         (Kind.ORPHANED, orphans, "rows and entries of files that are gone were dropped"),
         (Kind.DOUBLE, _drop_doubles(audit, store, journal), "rows under a wrong id were dropped"),
         (
@@ -60,7 +60,7 @@ def repair(
         ),
         (Kind.UNJOURNALED, _enter(audit, store, journal), "rows were entered in the journal"),
     )
-    return [Repair(kind, n, f"{n:,} {done}") for kind, n, done in counts if n], refusals
+    return [Repair(kind, count, done) for kind, count, done in counts if count], refusals
 
 
 def _rebuild(audit: Audit, store: Store, journal: Journal) -> int:

@@ -212,7 +212,7 @@ def _print_diagnosis(found: "Diagnosis") -> None:
     if found.repairs:
         typer.echo("\nmended:")
         for repair in found.repairs:
-            typer.echo(f"  {repair.done}")
+            typer.echo(f"  {repair.kind} ({repair.count:,}): {repair.done}")
     if not found.problems:
         typer.echo("\nno problems: every file and row is accounted for")
         return

@@ -8,7 +8,6 @@ from eidetic.cli.output import human_bytes, printable
 
 if TYPE_CHECKING:
     from eidetic.show import Facts, FileState
-    from ingest import Entry
     from schema import ImageRecord
 
 
@@ -21,7 +20,10 @@ def portray(facts: "Facts") -> Iterator[tuple[str, str]]:
                 yield name, printable(value)
     yield "file", _file(facts.file)
     if facts.entry is not None:
-        yield "journal", _journal(facts.entry)
+        read = f", read {_moment(facts.entry.read_ns)}" if facts.entry.read_ns else ""
+        yield "journal", f"{facts.entry.state}{read}"
+        if facts.entry.state == "skipped":
+            yield "because", f"{facts.entry.reason}: {printable(facts.entry.detail)}"
     for path in facts.same_content_paths:
         yield "same content", printable(path)
 
@@ -89,12 +91,6 @@ def _file(file: "FileState") -> str:
     state = {True: "unchanged", False: "changed since it was read", None: "never read"}
     size, date = human_bytes(file.size_bytes or 0), _moment(file.mtime_ns or 0)
     return f"{state[file.is_unchanged]}; {size}, of {date}"
-
-
-def _journal(entry: "Entry") -> str:
-    when = f", read {_moment(entry.read_ns)}" if entry.read_ns else ""
-    why = f": {entry.reason}: {printable(entry.detail)}" if entry.state == "skipped" else ""
-    return f"{entry.state}{why}{when}"
 
 
 def _shutter(seconds: float) -> str:

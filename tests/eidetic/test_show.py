@@ -168,4 +168,5 @@ def test_people_read_every_known_fact_and_no_unknown_one(images: Path) -> None:
     assert facts["same content"] == str(images / "copies/rouge.png")
     assert "camera" not in facts
     skipped = dict(portray(show(images / "broken.jpg")))
-    assert skipped["journal"].startswith("skipped: not-an-image: ")
+    assert skipped["journal"].startswith("skipped, read 20")
+    assert skipped["because"].startswith("not-an-image: ")
