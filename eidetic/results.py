@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self, overload
 
 from schema.records import ImageRecord, Match
@@ -166,4 +165,4 @@ def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:
     relative to the root's id.
     """
     root = roots.get(record.root)
-    return str(Path(root.location) / record.path) if root else f"{record.root}:{record.path}"
+    return root.locate(record.path) if root else f"{record.root}:{record.path}"

@@ -101,8 +101,14 @@ def demo(
     """
     from eidetic import demo as story
     from eidetic.cli.progress import Bar
+    from schema import UsageError
 
     given = options(context)
+    if given.archive is not None or given.uri is not None:
+        raise UsageError(
+            "the demo makes an archive of its own, 'demo', in the embedded store, and takes "
+            "neither --archive nor --uri; leave them out, or choose the folder with --data-dir"
+        )
     with story.open_demo(data_dir=given.data_dir) as archive:
         images = story.find_images(archive, folder)
         typer.echo(

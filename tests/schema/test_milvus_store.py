@@ -18,6 +18,7 @@ from schema import (
     UsageError,
 )
 from schema.milvus_store import list_archives
+from schema.store import ROWS_PER_BATCH
 from tests.conftest import MakeStore, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows
 
@@ -142,11 +143,33 @@ def test_a_deleted_row_is_gone_and_an_absent_one_is_no_error(make_store: MakeSto
     assert store.get([rows[0].record.id]) == {}
 
 
+def test_every_vector_is_yielded_once_with_its_id(make_store: MakeStore) -> None:
+    rows = some_rows(ROWS_PER_BATCH + 300)
+    doubled = Embedded(rows[0].record, rows[0].vector * 2)
+    expected = {row.record.id: row.vector for row in [doubled, *rows[1:]]}
+    real, fake = make_store(), MemoryStore(a_collection())
+    for store in (real, fake):
+        assert list(store.iterate_vectors()) == []
+        store.upsert([doubled, *rows[1:]])
+        batches = list(store.iterate_vectors())
+        assert max(len(ids) for ids, _ in batches) == ROWS_PER_BATCH
+        assert all(vectors.dtype == np.float32 for _, vectors in batches)
+        seen = [pair for ids, vectors in batches for pair in zip(ids, vectors, strict=True)]
+        assert len(seen) == len(rows)
+        assert all(np.array_equal(expected[i], vector) for i, vector in seen)
+
+
+def test_vectors_can_be_filtered_by_the_fields_of_their_rows(make_store: MakeStore) -> None:
+    store = make_store()
+    store.upsert(some_rows(60))
+    assert sum(len(ids) for ids, _ in store.iterate_vectors("rating >= 4")) == 20
+
+
 def test_iteration_yields_every_row_once(make_store: MakeStore) -> None:
-    store, rows = make_store(), some_rows(2300)
+    store, rows = make_store(), some_rows(ROWS_PER_BATCH + 300)
     store.upsert(rows)
     seen = [record.path for record in store.iterate()]
-    assert len(seen) == 2300
+    assert len(seen) == len(rows)
     assert set(seen) == {row.record.path for row in rows}
 
 
