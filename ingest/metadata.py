@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from embed.header import ImageHeader
 from embed.images import DecodedImage
-from ingest.exif import read_exif
+from ingest.exif import ExifFacts, read_exif
 from schema.records import ImageRecord, row_id
 
 
@@ -32,9 +33,19 @@ class FileFacts:
     sidecar_ns: int = 0
 
 
-def make_record(file: FileFacts, decoded: DecodedImage, sidecar: bytes = b"") -> ImageRecord:  # noqa: ARG001
-    """Return the record of a decoded file; what its EXIF leaves out or garbles is unknown."""
-    facts = read_exif(decoded.exif)
+Facts = ExifFacts
+"""What an image file and its sidecar say; can be sent to another process."""
+
+
+def read_facts(image: ImageHeader | DecodedImage, sidecar: bytes) -> Facts:  # noqa: ARG001
+    """Return what a file's metadata says; what it leaves out or garbles is unknown."""
+    return read_exif(image.exif)
+
+
+def make_record(
+    file: FileFacts, facts: Facts, *, width: int, height: int, format: str, phash: int | None
+) -> ImageRecord:
+    """Return the record of a file, from its own facts and those of its image."""
     described = "\n".join([*facts.titles, *facts.tags])
     return ImageRecord(
         id=row_id(file.root, file.path),
@@ -43,9 +54,9 @@ def make_record(file: FileFacts, decoded: DecodedImage, sidecar: bytes = b"") ->
         content=file.content,
         size_bytes=file.size_bytes,
         mtime_ns=file.mtime_ns,
-        width=decoded.width,
-        height=decoded.height,
-        format=decoded.format,
+        width=width,
+        height=height,
+        format=format,
         taken_at=facts.taken_at,
         utc_offset_min=facts.utc_offset_min,
         camera=facts.camera,
@@ -59,23 +70,7 @@ def make_record(file: FileFacts, decoded: DecodedImage, sidecar: bytes = b"") ->
         rating=facts.rating,
         tags=facts.tags,
         text=_join(path_words(file.path), described),
-    )
-
-
-def move_record(record: ImageRecord, file: FileFacts) -> ImageRecord:
-    """Return the record of a file whose bytes are known from another place or time.
-
-    All that comes from the bytes stays; what comes from the file and its path is the file's.
-    """
-    described = record.text.removeprefix(path_words(record.path)).removeprefix("\n")
-    return replace(
-        record,
-        id=row_id(file.root, file.path),
-        root=file.root,
-        path=file.path,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        text=_join(path_words(file.path), described),
+        phash=phash,
     )
 
 

@@ -82,6 +82,9 @@ class SkipReason(StrEnum):
     VANISHED = "vanished"
     UNSUPPORTED = "unsupported-format"
     DEVELOPED = "developed"
+    MISSING_PLUGIN = "missing-plugin"
+    DECODER_CRASHED = "decoder-crashed"
+    DECODER_TIMED_OUT = "decoder-timed-out"
 
 
 class ImageUnreadable(NoUsableImage):

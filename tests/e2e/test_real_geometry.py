@@ -50,7 +50,7 @@ class Replay(ToyEncoder):
                     target_size=self.image_size,
                     max_pixels=default_max_pixels(),
                 )
-                self._images[key(self.prepare(decoded.image))] = row
+                self._images[key(self.resizing.apply(decoded.image))] = row
         self._image_vectors, self._text_vectors = images, texts
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
