@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from embed.colour import to_srgb
 from embed.truncation import ends_early
@@ -64,6 +64,9 @@ _TURNS = {
 
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
+_IPTC_RESOURCE = 0x0404
+"""Number of the block of Photoshop's that holds IPTC datasets in a JPEG."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
@@ -74,6 +77,7 @@ class DecodedImage:
         width: Pixels of the full image after orientation; so is ``height``.
         format: Lower-case name of the format found in the bytes.
         exif: The file's EXIF, empty where there is none or it cannot be read.
+        xmp: The file's XMP packet, as it stands there; ``iptc`` its IPTC datasets (IIM).
     """
 
     image: Image.Image
@@ -81,6 +85,8 @@ class DecodedImage:
     height: int
     format: str
     exif: Image.Exif
+    xmp: bytes = b""
+    iptc: bytes = b""
 
 
 def decode_image(data: bytes, *, target_size: int, max_pixels: int) -> DecodedImage:
@@ -171,7 +177,7 @@ def _decode(data: bytes, target_size: int, max_pixels: int) -> DecodedImage:
             width, height = height, width
     # A JPEG with several frames, of which the first is read.
     name = "jpeg" if opened.format == "MPO" else str(opened.format).lower()
-    return DecodedImage(image, width, height, name, exif)
+    return DecodedImage(image, width, height, name, exif, _read_xmp(opened), _read_iptc(opened))
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
@@ -235,6 +241,23 @@ def _read_exif(opened: Image.Image) -> Image.Exif:
         return opened.getexif()
     except Exception:  # noqa: BLE001
         return Image.Exif()
+
+
+def _read_xmp(opened: Image.Image) -> bytes:
+    packet = opened.info.get("xmp")
+    return packet if isinstance(packet, bytes) else b""
+
+
+def _read_iptc(opened: Image.Image) -> bytes:
+    if isinstance(opened, TiffImagePlugin.TiffImageFile):
+        try:
+            block = opened.tag_v2.get(TiffImagePlugin.IPTC_NAA_CHUNK)
+        except Exception:  # noqa: BLE001
+            return b""
+    else:
+        photoshop = opened.info.get("photoshop")
+        block = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None
+    return block if isinstance(block, bytes) else b""
 
 
 def _read_orientation(exif: Image.Exif) -> int:

@@ -121,6 +121,7 @@ class _Indexer:
                     "indexed",
                     self._indexed(done.file),
                     Embedded(done.record, vectors[done.content]),
+                    malformed=done.malformed,
                 )
                 for done in batch
             ]

@@ -13,7 +13,7 @@ from typing import TypeVar
 from embed.encoder import Encoder, Pixels
 from embed.images import decode_image
 from ingest.journal import Entry, Journal
-from ingest.metadata import FileFacts, make_record
+from ingest.metadata import FileFacts, make_record, read_facts
 from ingest.reading import read_file
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
@@ -22,11 +22,16 @@ from schema.records import ImageRecord, row_id
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A file whose image is to be embedded."""
+    """A file whose image is to be embedded.
+
+    Attributes:
+        malformed: Metadata values that could not be used.
+    """
 
     file: FileFacts
     record: ImageRecord
     pixels: Pixels
+    malformed: int = 0
 
     @property
     def content(self) -> str:
@@ -107,7 +112,16 @@ class Preparer:
         except ImageUnreadable as refusal:
             return Refused(item, file, before, refusal.reason, refusal.detail)
         pixels = self._encoder.prepare(decoded.image)
-        return Prepared(file, make_record(file, decoded, found.sidecar), pixels)
+        facts = read_facts(decoded, found.sidecar)
+        record = make_record(
+            file,
+            facts,
+            width=decoded.width,
+            height=decoded.height,
+            format=decoded.format,
+            phash=None,
+        )
+        return Prepared(file, record, pixels, facts.malformed)
 
 
 In = TypeVar("In")
