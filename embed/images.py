@@ -250,10 +250,8 @@ def _read_xmp(opened: Image.Image) -> bytes:
 
 def _read_iptc(opened: Image.Image) -> bytes:
     if isinstance(opened, TiffImagePlugin.TiffImageFile):
-        try:
-            block = opened.tag_v2.get(TiffImagePlugin.IPTC_NAA_CHUNK)
-        except Exception:  # noqa: BLE001
-            return b""
+        # The bytes as they stand in the file: many programs say that they are 32-bit integers.
+        block = opened.tag_v2._tagdata.get(TiffImagePlugin.IPTC_NAA_CHUNK)
     else:
         photoshop = opened.info.get("photoshop")
         block = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None

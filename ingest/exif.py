@@ -17,6 +17,7 @@ from ingest.values import (
     Malformed,
     Moment,
     Sieve,
+    camera_name,
     degrees,
     join_position,
     milliseconds,
@@ -100,21 +101,6 @@ def read_exif(exif: Image.Exif) -> Facts:
     )
 
 
-def camera_name(make: str | None, model: str | None) -> str | None:
-    """Join maker and model without saying the maker twice ("NIKON CORPORATION", "NIKON D70")."""
-    make = re.sub(
-        r"[\s,]+(CORPORATION|CORP\.?|CO\.?,? ?LTD\.?|COMPANY|INC\.?|GMBH|OPTICAL|IMAGING|TECHWIN|"
-        r"ELECTRIC|PHOTO FILM|ELECTRONICS)(?=$|[\s,])",
-        "",
-        make or "",
-        flags=re.IGNORECASE,
-    ).strip(" ,.")
-    if not model:
-        return make or None
-    first = make.split(" ")[0].casefold()
-    return model if not make or model.casefold().startswith(first) else f"{make} {model}"
-
-
 def _tags(exif: Image.Exif, ifd: int | None, wanted: set[int], sieve: Sieve) -> dict[int, object]:
     """Return the wanted tags of one directory.
 
@@ -134,7 +120,7 @@ def _text(value: object) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
-        raise Malformed(repr(value))
+        raise Malformed(type(value).__name__)
     # Pillow reads ASCII tags as Latin-1; most programs write UTF-8.
     with suppress(UnicodeError):
         value = value.encode("latin-1").decode("utf-8")
@@ -146,7 +132,7 @@ def _utf16(value: object) -> str | None:
     if isinstance(value, tuple) and all(isinstance(n, int) and 0 <= n < 256 for n in value):
         value = bytes(value)
     if not isinstance(value, bytes):
-        raise Malformed(repr(value))
+        raise Malformed(type(value).__name__)
     return parse_line(value.decode("utf-16-le", "ignore").split("\0")[0])
 
 
@@ -158,15 +144,17 @@ def _description(value: object) -> str | None:
 def _number(value: object) -> float | None:
     """Return a tag's first value; a ratio of 0/0 is unknown."""
     if isinstance(value, tuple):
-        value = value[0] if value else None
+        if not value:
+            return None
+        value = value[0]
     if isinstance(value, IFDRational):
         return ratio(float(value.numerator), float(value.denominator))
     if isinstance(value, str | bytes) or not isinstance(value, SupportsFloat):
-        raise Malformed(repr(value))
+        raise Malformed(type(value).__name__)
     try:
         return float(value)
     except (ArithmeticError, ValueError, TypeError) as error:
-        raise Malformed(repr(value)) from error
+        raise Malformed(type(value).__name__) from error
 
 
 def _iso_speed(value: object) -> int | None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from ingest.facts import Facts, distinct
-from ingest.values import Malformed, Moment, Sieve, moment_of, parse_line, parse_offset
+from ingest.values import MAX_VALUES, Malformed, Moment, Sieve, moment_of, parse_line, parse_offset
 
 _MARKER = 0x1C
 _EXTENDED = 0x8000
@@ -67,7 +67,9 @@ def _datasets(data: bytes, sieve: Sieve) -> Datasets:
         if len(header) < 5 or at + length > len(data):
             sieve.malformed += 1
             break
-        found.setdefault((header[1], header[2]), []).append(data[at : at + length])
+        values = found.setdefault((header[1], header[2]), [])
+        if len(values) < MAX_VALUES:
+            values.append(data[at : at + length])
         at += length
     else:
         # Photoshop pads blocks with zeros.

@@ -85,7 +85,7 @@ def make_record(
     if facts.lat is not None and facts.lon is not None and not (facts.place and facts.country):
         found = find_place(facts.lat, facts.lon)
     place = facts.place or (found.name if found else None)
-    country = facts.country or (found.country if found else None)
+    country = facts.country or (found.country or None if found else None)
     words = (facts.title, facts.description, *facts.tags, place, country)
     return ImageRecord(
         id=row_id(file.root, file.path),

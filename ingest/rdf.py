@@ -13,12 +13,12 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.ElementTree import DefusedXMLParser
 
-from ingest.values import MAX_TEXT_CHARS
+from ingest.values import MAX_TEXT_CHARS, MAX_VALUES
 
-MAX_PACKET_BYTES = 4 << 20
+MAX_PACKET_BYTES = 1 << 20
 """A hundred times what programs write of properties; what lies beyond is not read."""
 
-MAX_ELEMENTS = 50_000
+MAX_ELEMENTS = 20_000
 MAX_DEPTH = 64
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -138,8 +138,11 @@ class _Collector:
         return below in ([], [_VALUE], [_NODE, _VALUE])
 
     def _add(self, name: str, text: str) -> None:
-        if name in self._wanted and text.strip():
-            self._found.setdefault(name, []).append((self._language, text[:MAX_TEXT_CHARS]))
+        if name not in self._wanted or not text.strip():
+            return
+        values = self._found.setdefault(name, [])
+        if len(values) < MAX_VALUES:
+            values.append((self._language, text[:MAX_TEXT_CHARS]))
 
     def _clear(self) -> None:
         self._text, self._length = [], 0

@@ -15,6 +15,9 @@ from typing import TypeVar
 MAX_TEXT_CHARS = 16_384
 """A longer text is cut here already: twice what a row holds, so that the cut is still counted."""
 
+MAX_VALUES = 1000
+"""More values of one property are left out here already; a row holds 64 keywords."""
+
 _MAX_UTC_OFFSET_MIN = 14 * 60
 
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
@@ -71,6 +74,21 @@ def parse_line(text: str) -> str | None:
     """Return a text on one line, in Unicode's composed form (NFC)."""
     shown = _BLANKS.sub(" ", _UNSEEN.sub("", text[:MAX_TEXT_CHARS])).strip()
     return unicodedata.normalize("NFC", shown.encode("utf-8", "replace").decode()) or None
+
+
+def camera_name(make: str | None, model: str | None) -> str | None:
+    """Join maker and model without saying the maker twice ("NIKON CORPORATION", "NIKON D70")."""
+    make = re.sub(
+        r"[\s,]+(CORPORATION|CORP\.?|CO\.?,? ?LTD\.?|COMPANY|INC\.?|GMBH|OPTICAL|IMAGING|TECHWIN|"
+        r"ELECTRIC|PHOTO FILM|ELECTRONICS)(?=$|[\s,])",
+        "",
+        make or "",
+        flags=re.IGNORECASE,
+    ).strip(" ,.")
+    if not model:
+        return make or None
+    first = make.split(" ")[0].casefold()
+    return model if not make or model.casefold().startswith(first) else f"{make} {model}"
 
 
 def parse_moment(text: str) -> Moment | None:

@@ -7,12 +7,12 @@ Lightroom's hierarchical keywords, and Windows' rating in percent.
 import re
 from collections.abc import Iterable, Mapping
 
-from ingest.exif import camera_name
 from ingest.facts import Facts, distinct
 from ingest.rdf import read_properties
 from ingest.values import (
     Malformed,
     Sieve,
+    camera_name,
     degrees,
     join_position,
     parse_line,
