@@ -125,6 +125,7 @@ class _Indexer:
                     "indexed",
                     self._indexed(done.file),
                     Embedded(done.record, vectors[done.content]),
+                    malformed=done.malformed,
                 )
                 for done in batch
             ]
@@ -170,7 +171,9 @@ class _Indexer:
             )
             row = Embedded(described, vector)
             kind: Kind = "unchanged" if known.is_own else "moved"
-            results.append(Result(kind, self._indexed(known.file), row))
+            results.append(
+                Result(kind, self._indexed(known.file), row, malformed=known.facts.malformed)
+            )
         self._hand_over(results)
 
     def _flush_aside(self) -> None:

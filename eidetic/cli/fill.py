@@ -135,6 +135,9 @@ def _show(
     print_facts((name if name == "scanned" else would + name, f"{facts[name]:,}") for name in names)
     if report.cut_values:
         typer.echo(f"{report.cut_values:,} metadata values were cut to fit", err=True)
+    if report.malformed_values:
+        count = f"{report.malformed_values:,} metadata values"
+        typer.echo(f"{count} cannot be used and were left out", err=True)
     if report.indexed and not dry_run:
         typer.echo(f"{report.seconds:.1f} s, {report.images_per_second:.1f} images a second")
     _show_skips(report)

@@ -69,6 +69,12 @@ def test_ingest_reports_what_it_did_under_the_keys_of_the_contract(run: Run, ima
     assert (skip["path"], skip["reason"]) == (str(images / "notes.jpg"), "not-an-image")
 
 
+def test_ingest_says_how_many_metadata_values_cannot_be_used(run: Run, images: Path) -> None:
+    write_image(images / "odd.jpg", xmp=b"<not XMP")
+    done = run("ingest", images, "--model", "builtin")
+    assert "1 metadata values cannot be used and were left out" in done.stderr
+
+
 def test_a_second_ingest_finds_everything_unchanged(run: Run, archive: Path) -> None:
     report = answer(run("ingest", archive, "--json"))
     assert (report["indexed"], report["unchanged"]) == (0, 5)

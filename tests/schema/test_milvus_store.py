@@ -27,6 +27,7 @@ FULL_RECORD = a_record(
     offset_ms=0,
     taken_at=1_500_000_000_123,
     utc_offset_min=-330,
+    taken_from="xmp",
     camera="Nikon D70",
     lens="50 mm f/1.8",
     iso_speed=400,
@@ -212,6 +213,17 @@ def test_a_collection_of_strangers_is_refused(store_uri: str) -> None:
         connection.client.create_collection("stranger", dimension=4)
         with pytest.raises(ArchiveMismatch, match="not made by Eidetic"):
             MilvusStore.open(connection, "stranger")
+
+
+def test_an_archive_of_another_schema_version_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Connection(str(tmp_path / "milvus.db")) as connection:
+        monkeypatch.setattr("schema.milvus_store.SCHEMA_VERSION", 1)
+        MilvusStore.create(connection, "old", dim=8, model="toy", fingerprint="toy-1")
+        monkeypatch.undo()
+        with pytest.raises(ArchiveMismatch, match=r"version 1, this .* version 2; .* ingest the"):
+            MilvusStore.open(connection, "old")
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "x" * 65, "ärger", 'a"'])
