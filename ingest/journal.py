@@ -177,6 +177,17 @@ class Journal:
         found = self._select("WHERE content = ? AND state = 'indexed' LIMIT 1", (content,))
         return found[0] if found else None
 
+    def rows_of(self, contents: Sequence[str]) -> dict[str, str]:
+        """Return the ids of rows of some contents, one for each that is known, to the content."""
+        marks = ", ".join("?" * len(contents))
+        with self._lock, self._errors():
+            found = self._connection.execute(
+                "SELECT MIN(row_id), content FROM entries WHERE state = 'indexed' "
+                f"AND content IN ({marks}) GROUP BY content",
+                contents,
+            )
+            return dict(found.fetchall())
+
     def record(self, entries: Sequence[Entry]) -> None:
         """Enter files in place of what was known of them, all or none, and let go of the vectors
         that were kept for them.
