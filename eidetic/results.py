@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self, overload
 
 from schema.records import ImageRecord, Match
@@ -17,6 +16,7 @@ _SHOWN = [
     "size_bytes",
     "taken_at",
     "utc_offset_min",
+    "taken_from",
     "camera",
     "lens",
     "iso_speed",
@@ -166,4 +166,4 @@ def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:
     relative to the root's id.
     """
     root = roots.get(record.root)
-    return str(Path(root.location) / record.path) if root else f"{record.root}:{record.path}"
+    return root.locate(record.path) if root else f"{record.root}:{record.path}"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from embed.images import decode_image, read_header
 from embed.phash import perceptual_hash
 from embed.resizing import Pixels, Resizing
-from ingest.metadata import Facts, read_facts
+from ingest.facts import Facts
+from ingest.metadata import read_facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from embed.encoder import Encoder
 from ingest.decoding_pool import DecodingPool
-from ingest.journal import Entry, Journal, State
+from ingest.entries import Entry, State
+from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
 from ingest.stages import Kept, Outcome, Prepared, Preparer, Recognised, Refused, map_ahead
@@ -124,14 +125,18 @@ class _Indexer:
                     "indexed",
                     self._indexed(done.file),
                     Embedded(done.record, vectors[done.content]),
+                    malformed=done.malformed,
                 )
                 for done in batch
             ]
         )
 
     def _vectors(self, batch: list[Prepared]) -> dict[str, Vector]:
-        """Embed a batch, except what an interrupted run has embedded, and each content once."""
-        vectors = self._journal.kept_vectors([done.content for done in batch])
+        """Embed a batch, each content once, except what was embedded before: by a run that was
+        interrupted, or in this one after the file had been read.
+        """
+        contents = [done.content for done in batch]
+        vectors = self._journal.kept_vectors(contents) | self._stored(contents)
         fresh = {done.content: done.pixels for done in batch if done.content not in vectors}
         if fresh:
             found = self._encoder.encode_images(list(fresh.values()))
@@ -139,6 +144,18 @@ class _Indexer:
             self._journal.keep_vectors(embedded)
             vectors |= embedded
         return vectors
+
+    def _stored(self, contents: list[str]) -> dict[str, Vector]:
+        ids = self._journal.rows_of(contents)
+        if not ids:
+            return {}
+        vectors = self._store.vectors(list(ids))
+        records = self._store.get(list(ids))
+        return {
+            content: vectors[row]
+            for row, content in ids.items()
+            if row in vectors and row in records and records[row].content == content
+        }
 
     def _resolve(self) -> None:
         """Give recognised files the vectors of the rows they were recognised by.
@@ -169,7 +186,9 @@ class _Indexer:
             )
             row = Embedded(described, vector)
             kind: Kind = "unchanged" if known.is_own else "moved"
-            results.append(Result(kind, self._indexed(known.file), row))
+            results.append(
+                Result(kind, self._indexed(known.file), row, malformed=known.facts.malformed)
+            )
         self._hand_over(results)
 
     def _flush_aside(self) -> None:

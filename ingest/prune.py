@@ -52,8 +52,10 @@ def prune(
         gone = journal.gone(root.id, scope.sub, number)
         while step := list(islice(gone, ROWS_PER_STEP)):
             rows = [entry.row_id for entry in step if entry.state == "indexed"]
+            paths = [entry.path for entry in step]
             if rows:
+                journal.doubt(root.id, paths)
                 store.delete(rows)
-            journal.forget(root.id, [entry.path for entry in step])
+            journal.forget(root.id, paths)
             tally.removed += len(rows)
     return refusals

@@ -40,6 +40,9 @@ class ReadOnlyStore:
     def iterate(self, where: str = "") -> Iterator[ImageRecord]:
         return self._store.iterate(where)
 
+    def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
+        return self._store.iterate_vectors(where)
+
     def count(self, where: str = "") -> int:
         return self._store.count(where)
 

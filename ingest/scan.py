@@ -4,16 +4,18 @@ A scan runs to its end before the first file is read: it costs some 20 microseco
 afterwards it is known how much there is to do, and what has gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from ingest.journal import Entry, Journal
+from ingest.entries import Entry
+from ingest.journal import Journal
 from ingest.names import Excluded
 from ingest.report import Progress, Skip, Tally, shown_path
 from ingest.scopes import Scope
 from ingest.walk import FoundFile, Unwalkable, walk
 from ingest.worklist import WorkItem, Worklist
 from schema.errors import SkipReason
+from schema.roots import Root
 
 FILES_PER_STEP = 1000
 """Bounds one transaction of the journal, and is how often progress is told."""
@@ -61,7 +63,7 @@ def is_unchanged(entry: Entry, file: FoundFile) -> bool:
 
 
 def _sort_out(
-    step: Iterable[FoundFile | Unwalkable],
+    step: Sequence[FoundFile | Unwalkable],
     scope: Scope,
     number: int,
     *,
@@ -72,11 +74,11 @@ def _sort_out(
     root = scope.root
     seen: list[str] = []
     refused: list[Entry] = []
+    known = journal.find_all(root.id, [shown_path(found.path) for found in step])
     for found in step:
-        location = f"{root.location.rstrip('/')}/{found.path}"
-        entry = journal.find(root.id, shown_path(found.path))
+        entry = known.get(shown_path(found.path))
         if isinstance(found, Unwalkable):
-            tally.skips.append(Skip.of(location, found.reason, found.detail))
+            tally.skips.append(Skip.of(_location(root, found.path), found.reason, found.detail))
             if found.is_folder:
                 journal.mark_below_seen(root.id, shown_path(found.path), number)
             if entry is None or entry.state == "skipped":
@@ -89,11 +91,16 @@ def _sort_out(
             continue
         seen.append(found.path)
         if entry.state == "skipped":
-            tally.skips.append(Skip.of(location, SkipReason(entry.reason), entry.detail))
+            skip = Skip.of(_location(root, found.path), SkipReason(entry.reason), entry.detail)
+            tally.skips.append(skip)
         else:
             tally.unchanged += 1
     journal.mark_seen(root.id, seen, number)
     journal.record(refused)
+
+
+def _location(root: Root, path: str) -> str:
+    return f"{root.location.rstrip('/')}/{path}"
 
 
 def _refusal(root: str, found: Unwalkable, number: int) -> Entry:

@@ -14,8 +14,10 @@ from embed.encoder import Encoder
 from embed.resizing import Pixels, Resizing
 from ingest.decoding import Decoded, Job
 from ingest.decoding_pool import DecodingPool
-from ingest.journal import Entry, Journal
-from ingest.metadata import Facts, FileFacts, make_record
+from ingest.entries import Entry
+from ingest.facts import Facts
+from ingest.journal import Journal
+from ingest.metadata import FileFacts, make_record
 from ingest.reading import FileContents, read_file
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
@@ -24,11 +26,16 @@ from schema.records import ImageRecord, row_id
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A file whose image is to be embedded."""
+    """A file whose image is to be embedded.
+
+    Attributes:
+        malformed: Metadata values that could not be used.
+    """
 
     file: FileFacts
     record: ImageRecord
     pixels: Pixels
+    malformed: int
 
     @property
     def content(self) -> str:
@@ -138,7 +145,7 @@ class Preparer:
             format=decoded.format,
             phash=decoded.phash,
         )
-        return Prepared(found.file, record, decoded.pixels)
+        return Prepared(found.file, record, decoded.pixels, decoded.facts.malformed)
 
     def _decode(self, item: WorkItem, found: FileContents, resizing: Resizing | None) -> Decoded:
         job = Job(found.sidecar, resizing, self._encoder.image_size, self._max_pixels)

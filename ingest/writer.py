@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.journal import Entry, Journal
+from ingest.entries import Entry
+from ingest.journal import Journal
 from ingest.report import Skip, Tally
 from schema.records import Embedded
 from schema.store import Store
@@ -25,6 +26,7 @@ class Result:
         row: What to write, None if the row stays as it is or there is none.
         entry: What the journal is to say; None to leave it as it is.
         drop: Id of a row that is no longer true, or "".
+        malformed: Metadata values of the file that could not be used.
     """
 
     kind: Kind
@@ -32,6 +34,7 @@ class Result:
     row: Embedded | None = None
     skip: Skip | None = None
     drop: str = ""
+    malformed: int = 0
 
 
 class Writer:
@@ -82,13 +85,17 @@ class Writer:
 
     def _write(self, results: Sequence[Result]) -> None:
         rows = [result.row for result in results if result.row is not None]
+        refused = [result.entry for result in results if result.drop and result.entry]
         drops = [result.drop for result in results if result.drop]
         if rows:
             self._tally.cut_values += self._store.upsert(rows)
         if drops:
+            for entry in refused:
+                self._journal.doubt(entry.root, [entry.path])
             self._store.delete(drops)
         self._journal.record([result.entry for result in results if result.entry is not None])
         self._tally.removed += len(drops)
+        self._tally.malformed_values += sum(result.malformed for result in results)
         for result in results:
             match result.kind:
                 case "indexed":

@@ -3,12 +3,16 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from schema.errors import ArchiveError
+
+LEFTOVER_AGE_S = 600
+"""The list is written in milliseconds; a temporary file of this age is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,15 @@ class Root:
     def at(cls, location: str) -> "Root":
         """Return the root of a folder that no archive knows yet."""
         return cls(blake2b(os.fsencode(location), digest_size=8).hexdigest(), location)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder can be reached now; one on a disk that is not mounted cannot."""
+        return Path(self.location).is_dir()
+
+    def locate(self, path: str) -> str:
+        """Return the absolute path of a file of this root."""
+        return str(Path(self.location) / path)
 
 
 def load_roots(path: Path) -> tuple[Root, ...]:
@@ -62,13 +75,22 @@ def save_roots(path: Path, roots: Iterable[Root]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=2, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file, indent=2, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise ArchiveError(
             f"{path}: cannot be written ({error.strerror}); check the permissions of the data "
             "folder and that its disk has room"
         ) from error
+
+
+def find_leftovers(path: Path) -> list[Path]:
+    """Return the temporary files that killed processes left beside the roots file, by name."""
+    newest = time.time() - LEFTOVER_AGE_S
+    return sorted(f for f in path.parent.glob(f"{path.name}?*") if f.stat().st_mtime < newest)

@@ -1,6 +1,7 @@
 """Commands that put images into an archive."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -100,8 +101,14 @@ def demo(
     """
     from eidetic import demo as story
     from eidetic.cli.progress import Bar
+    from schema import UsageError
 
     given = options(context)
+    if given.archive is not None or given.uri is not None:
+        raise UsageError(
+            "the demo makes an archive of its own, 'demo', in the embedded store, and takes "
+            "neither --archive nor --uri; leave them out, or choose the folder with --data-dir"
+        )
     with story.open_demo(data_dir=given.data_dir) as archive:
         images = story.find_images(archive, folder)
         typer.echo(
@@ -128,10 +135,25 @@ def _show(
     print_facts((name if name == "scanned" else would + name, f"{facts[name]:,}") for name in names)
     if report.cut_values:
         typer.echo(f"{report.cut_values:,} metadata values were cut to fit", err=True)
+    if report.malformed_values:
+        count = f"{report.malformed_values:,} metadata values"
+        typer.echo(f"{count} cannot be used and were left out", err=True)
     if report.indexed and not dry_run:
         typer.echo(f"{report.seconds:.1f} s, {report.images_per_second:.1f} images a second")
-    for skip in report.skips[:SKIPS_SHOWN]:
+    _show_skips(report)
+
+
+def _show_skips(report: "IngestReport") -> None:
+    """Name the first skipped files, and count all of them by reason.
+
+    RAW files that their developed image stands for are counted only: nothing is wrong with them.
+    """
+    from schema import SkipReason
+
+    named = [skip for skip in report.skips if skip.reason is not SkipReason.DEVELOPED]
+    for skip in named[:SKIPS_SHOWN]:
         typer.echo(f"skipped {printable(skip.path)}: {skip.reason}: {skip.detail}", err=True)
-    if len(report.skips) > SKIPS_SHOWN:
-        more = len(report.skips) - SKIPS_SHOWN
-        typer.echo(f"... and {more:,} more; --json lists all of them", err=True)
+    if len(report.skips) > min(len(named), SKIPS_SHOWN):
+        counts = Counter(skip.reason.value for skip in report.skips).most_common()
+        by_reason = ", ".join(f"{count:,} {reason}" for reason, count in counts)
+        typer.echo(f"skipped in all: {by_reason}; --json lists each", err=True)

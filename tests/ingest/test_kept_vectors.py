@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schema import Embedded, StoreError
-from tests.ingest.small_archive import SmallArchive, counts, draw
+from tests.ingest.small_archive import LONG_AGO_NS, SmallArchive, counts, draw
 
 EIGHT = [f"{n}.png" for n in range(8)]
 
@@ -59,6 +59,22 @@ def test_copies_in_one_batch_are_embedded_once(archive: SmallArchive) -> None:
     archive.ingest(batch_size=8)
     assert archive.encoder.embedded == 1
     assert archive.paths() == EIGHT
+
+
+def test_copies_in_batches_of_their_own_are_embedded_once(archive: SmallArchive) -> None:
+    for name in EIGHT:
+        draw(archive.folder / name, seed=1)
+    archive.ingest(batch_size=1)
+    assert archive.encoder.embedded == 1
+    assert archive.paths() == EIGHT
+
+
+def test_a_changed_image_is_embedded_though_its_old_bytes_are_known(archive: SmallArchive) -> None:
+    archive.draw_all(EIGHT)
+    archive.ingest()
+    draw(archive.folder / "0.png", seed=99, mtime_ns=LONG_AGO_NS + 1)
+    archive.ingest()
+    assert archive.encoder.embedded == 9
 
 
 def first_id(archive: SmallArchive) -> str:
