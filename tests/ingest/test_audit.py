@@ -318,10 +318,10 @@ def test_the_sample_of_rows_is_the_same_every_time(archive: SmallArchive) -> Non
     assert first == second == sorted(record.id for record in archive.store.iterate())[:3]
 
 
-def test_a_quote_in_a_path_is_no_trouble(tmp_path: Path) -> None:
+def test_a_quote_in_a_path_is_no_trouble(tmp_path: Path, archive: SmallArchive) -> None:
     place = tmp_path / "a 'b' \"c\" #?%20"
     place.mkdir()
-    archive = SmallArchive(place)
+    archive = SmallArchive(place, archive.decoding)
     archive.draw_all(["it's.png"])
     archive.ingest()
     assert examine(archive) == {}
