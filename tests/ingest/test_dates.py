@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dates import moment_of_name
@@ -136,6 +136,7 @@ def test_the_first_form_that_holds_a_time_counts() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("0123456789-_. :TZxAPMIG"), max_size=40))
 def test_any_name_tells_a_plausible_time_or_none(name: str) -> None:
     found = moment_of_name(name, NOW_MS)
@@ -143,6 +144,7 @@ def test_any_name_tells_a_plausible_time_or_none(name: str) -> None:
     assert found is None or earliest <= found.at <= NOW_MS + 86_400_000
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2026, 11, 20)))
 def test_every_time_that_a_camera_writes_is_read(taken: datetime) -> None:
     expected = Moment(int(taken.replace(microsecond=0, tzinfo=UTC).timestamp()) * 1000)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
@@ -313,6 +313,7 @@ TAGS = [
 ANY_TAGS = st.dictionaries(st.sampled_from(TAGS), VALUES, max_size=len(TAGS))
 
 
+@settings(deadline=None)
 @given(ANY_TAGS, ANY_TAGS, ANY_TAGS)
 def test_any_values_give_facts_that_a_row_can_hold(
     main: dict[int, object], camera: dict[int, object], gps: dict[int, object]
@@ -333,6 +334,7 @@ def test_any_values_give_facts_that_a_row_can_hold(
         assert "\0" not in text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_for_exif_raise_nothing(data: bytes) -> None:
     exif = Image.Exif()

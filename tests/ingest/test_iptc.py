@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.facts import Facts
@@ -138,6 +138,7 @@ DATASET = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(DATASET, max_size=8), st.binary(max_size=20))
 def test_any_datasets_raise_nothing(datasets: list[tuple[int, int, bytes]], rest: bytes) -> None:
     read = read_iptc(block(*datasets) + rest)
@@ -145,6 +146,7 @@ def test_any_datasets_raise_nothing(datasets: list[tuple[int, int, bytes]], rest
         assert text is None or text.encode().decode() == text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_raise_nothing(data: bytes) -> None:
     assert isinstance(read_iptc(b"\x1c" + data), Facts)

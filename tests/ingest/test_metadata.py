@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -79,6 +79,7 @@ def test_facts_can_cross_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(facts)) == facts
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.binary(max_size=100), st.binary(max_size=100))
 def test_no_bytes_raise(xmp: bytes, iptc: bytes, sidecar: bytes) -> None:
     assert isinstance(read_facts(decoded({}, xmp, iptc), sidecar), Facts)

@@ -274,7 +274,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=15).map("".join))
 def test_any_body_raises_nothing(body: str) -> None:
     read = read_xmp(rdf(body, 'xmp:Rating="3"').encode("utf-8", "replace"))
@@ -283,6 +283,7 @@ def test_any_body_raises_nothing(body: str) -> None:
         assert text is None or text.encode().decode() == text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_raise_nothing(data: bytes) -> None:
     assert read_xmp(data).taken_at is None
