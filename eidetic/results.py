@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self, overload
 
 from schema.records import ImageRecord, Match
@@ -39,7 +38,7 @@ class Hit:
     Attributes:
         rank: From 1, the offset included.
         score: Cosine similarity in [-1, 1], higher is better.
-        path: Absolute path of the file as it can be opened now.
+        path: Absolute path or URL of the file as it can be opened now.
     """
 
     rank: int
@@ -166,4 +165,4 @@ def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:
     relative to the root's id.
     """
     root = roots.get(record.root)
-    return str(Path(root.location) / record.path) if root else f"{record.root}:{record.path}"
+    return root.locate(record.path) if root else f"{record.root}:{record.path}"

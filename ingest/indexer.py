@@ -7,7 +7,7 @@ from embed.encoder import Encoder
 from ingest.journal import Entry, Journal, State
 from ingest.metadata import FileFacts, move_record
 from ingest.report import Progress, Skip, Tally
-from ingest.stages import Outcome, Prepared, Preparer, Recognised, Refused, map_ahead
+from ingest.stages import Outcome, Prepared, Preparer, Reader, Recognised, Refused, map_ahead
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
 from schema.errors import SkipReason
@@ -22,6 +22,7 @@ def index(
     work: Worklist,
     number: int,
     *,
+    read: Reader,
     store: Store,
     encoder: Encoder,
     journal: Journal,
@@ -35,12 +36,13 @@ def index(
 
     Args:
         number: Of the scan that made the list.
+        read: Gives the bytes of an item, see `ingest.sources.Source.read`.
 
     Raises:
         StoreError: The store failed; so with every error of the encoder and the journal. What had
             been embedded before is written, if it can be.
     """
-    prepare = Preparer(encoder, journal, max_pixels)
+    prepare = Preparer(encoder, journal, max_pixels, read)
     # While the encoder is busy with one batch the workers make the next, and one more to outlast
     # a run of large files. Only prepared pixels wait here, never files or full images.
     look_ahead = 2 * batch_size + workers

@@ -32,10 +32,15 @@ class FileFacts:
     sidecar_ns: int = 0
 
 
-def make_record(file: FileFacts, decoded: DecodedImage, sidecar: bytes = b"") -> ImageRecord:  # noqa: ARG001
+def make_record(
+    file: FileFacts,
+    decoded: DecodedImage,
+    sidecar: bytes = b"",  # noqa: ARG001
+    captions: tuple[str, ...] = (),
+) -> ImageRecord:
     """Return the record of a decoded file; what its EXIF leaves out or garbles is unknown."""
     facts = read_exif(decoded.exif)
-    described = "\n".join([*facts.titles, *facts.tags])
+    described = "\n".join([*captions, *facts.titles, *facts.tags])
     return ImageRecord(
         id=row_id(file.root, file.path),
         root=file.root,

@@ -24,11 +24,13 @@ class FileContents:
 
     Attributes:
         sidecar: Bytes of the XMP file beside it, empty where there is none.
+        captions: Texts that its source holds about it beside the file.
     """
 
     file: FileFacts
     data: bytes
     sidecar: bytes = b""
+    captions: tuple[str, ...] = ()
 
 
 def read_file(item: WorkItem) -> FileContents:

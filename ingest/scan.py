@@ -4,14 +4,14 @@ A scan runs to its end before the first file is read: it costs some 20 microseco
 afterwards it is known how much there is to do, and what has gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from ingest.journal import Entry, Journal
 from ingest.names import Excluded
 from ingest.report import Progress, Skip, Tally, shown_path
 from ingest.scopes import Scope
-from ingest.walk import FoundFile, Unwalkable, walk
+from ingest.walk import FoundFile, Unwalkable
 from ingest.worklist import WorkItem, Worklist
 from schema.errors import SkipReason
 
@@ -26,6 +26,7 @@ def scan(
     scopes: Iterable[Scope],
     number: int,
     *,
+    walk: Callable[[Scope, Excluded], Iterator[FoundFile | Unwalkable]],
     excluded: Excluded,
     journal: Journal,
     work: Worklist,
@@ -38,6 +39,7 @@ def scan(
 
     Args:
         number: Of this scan, see `Journal.begin_scan`.
+        walk: Yields what a scope holds, see `ingest.sources.Source.walk`.
     """
     for scope in scopes:
         found = walk(scope, excluded)
@@ -73,7 +75,7 @@ def _sort_out(
     seen: list[str] = []
     refused: list[Entry] = []
     for found in step:
-        location = f"{root.location.rstrip('/')}/{found.path}"
+        location = root.locate(found.path)
         entry = journal.find(root.id, shown_path(found.path))
         if isinstance(found, Unwalkable):
             tally.skips.append(Skip.of(location, found.reason, found.detail))

@@ -14,7 +14,7 @@ from embed.encoder import Encoder, Pixels
 from embed.images import decode_image
 from ingest.journal import Entry, Journal
 from ingest.metadata import FileFacts, make_record
-from ingest.reading import read_file
+from ingest.reading import FileContents
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
 from schema.records import ImageRecord, row_id
@@ -70,14 +70,18 @@ class Refused:
 
 Outcome = Prepared | Recognised | Refused
 
+Reader = Callable[[WorkItem], FileContents]
+"""Gives the bytes of an item, see `ingest.sources.Source.read`."""
+
 
 class Preparer:
     """Takes files as far as they can go without the encoder's model. Safe in many threads."""
 
-    def __init__(self, encoder: Encoder, journal: Journal, max_pixels: int) -> None:
+    def __init__(self, encoder: Encoder, journal: Journal, max_pixels: int, read: Reader) -> None:
         self._encoder = encoder
         self._journal = journal
         self._max_pixels = max_pixels
+        self._read = read
 
     def __call__(self, item: WorkItem, *, recognise: bool = True) -> Outcome:
         """Read a file and prepare its image, unless its bytes have a row already.
@@ -90,7 +94,7 @@ class Preparer:
             detail = f"{item.file.developed}, which its camera developed of it, stands for both"
             return Refused(item, None, before, SkipReason.DEVELOPED, detail)
         try:
-            found = read_file(item)
+            found = self._read(item)
         except ImageUnreadable as refusal:
             return Refused(item, None, before, refusal.reason, refusal.detail)
         file = found.file
@@ -107,7 +111,8 @@ class Preparer:
         except ImageUnreadable as refusal:
             return Refused(item, file, before, refusal.reason, refusal.detail)
         pixels = self._encoder.prepare(decoded.image)
-        return Prepared(file, make_record(file, decoded, found.sidecar), pixels)
+        record = make_record(file, decoded, found.sidecar, found.captions)
+        return Prepared(file, record, pixels)
 
 
 In = TypeVar("In")

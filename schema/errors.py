@@ -82,6 +82,7 @@ class SkipReason(StrEnum):
     VANISHED = "vanished"
     UNSUPPORTED = "unsupported-format"
     DEVELOPED = "developed"
+    OUTSIDE = "outside"
 
 
 class ImageUnreadable(NoUsableImage):
