@@ -4,11 +4,12 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -22,8 +23,10 @@ from ingest import (
     IngestReport,
     Journal,
     Progress,
+    follow,
     ingest,
     plan_scopes,
+    require_local,
 )
 from schema import (
     ArchiveMissing,
@@ -143,7 +146,7 @@ class Archive:
         """Index what is new or changed under some paths, and drop what is gone.
 
         Args:
-            paths: Folders or single images, or one such path.
+            paths: Folders, images, packed files or URLs of such, or one of them.
             workers: Threads that decode; by default one per core.
             batch_size: Images per call of the encoder.
             prune: Whether to drop the rows of files that are gone.
@@ -188,6 +191,50 @@ class Archive:
                 # Nothing came of it: leave no empty archive behind that is bound to a model.
                 self._forget()
             raise
+
+    def watch(
+        self,
+        paths: StrPath | Iterable[StrPath],
+        *,
+        stop: Event | None = None,
+        workers: int | None = None,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        prune: bool = True,
+        allow_mass_prune: bool = False,
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[IngestReport]:
+        """Ingest paths as `ingest` does, then follow them: model, store and journal stay open.
+
+        Args:
+            stop: Ends it when set, after the batch in hand; without one it runs until Ctrl-C.
+
+        Yields:
+            The report of the first run, then one for each batch of changes.
+
+        Raises:
+            UsageError: A path is no folder or file of this machine.
+            IngestInterrupted: Ctrl-C during a run; a bare KeyboardInterrupt between two.
+        """
+        known = load_roots(self._roots_file)
+        scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
+        require_local(scopes)
+        self._open_or_create()
+        store, encoder = self._open(), self._load_encoder()
+        save_roots(self._roots_file, dict.fromkeys([*known, *(s.root for s in scopes)]))
+        with Journal.open(self._journal_file, store.collection.uid) as journal:
+            run = partial(
+                ingest,
+                store=store,
+                encoder=encoder,
+                journal=journal,
+                workers=workers,
+                batch_size=batch_size,
+                prune=prune,
+                allow_mass_prune=allow_mass_prune,
+                exclude=exclude,
+            )
+            yield from follow(scopes, run, stop=stop or Event(), exclude=exclude, progress=progress)
 
     def search(
         self,

@@ -125,7 +125,8 @@ def _named_as_packed(path: str) -> _Target:
     inner = _target(place)
     if not inner.is_file:
         raise UsageError(f"{path}: {place} is a folder; name a packed file")
-    return _Target(f"{protocol}://::{inner.path}", inner.folder, is_file=True, is_packed=True)
+    place = inner.path.partition("://::")[2] if inner.is_packed else inner.path
+    return _Target(f"{protocol}://::{place}", inner.folder, is_file=True, is_packed=True)
 
 
 def _look_up(url: str) -> _Target:

@@ -29,10 +29,10 @@ BACK_OFF_S = (1, 2, 5, 10, 30, 60)
 class Run(Protocol):
     """Ingests some scopes."""
 
-    def __call__(self, scopes: Sequence[Scope], progress: Progress) -> IngestReport: ...
+    def __call__(self, scopes: Sequence[Scope], *, progress: Progress) -> IngestReport: ...
 
 
-def watch(
+def follow(
     scopes: Sequence[Scope],
     run: Run,
     *,
@@ -57,12 +57,7 @@ def watch(
         IngestInterrupted: Ctrl-C during a run; a bare KeyboardInterrupt between two.
         StoreError: The store failed in the first run; later failures are tried again.
     """
-    for scope in scopes:
-        if not scope.root.is_local:
-            raise UsageError(
-                f"{scope.location}: only folders of this machine can be watched; leave it out, "
-                "and ingest it again when it has changed"
-            )
+    require_local(scopes)
     excluded = compile_excluded(exclude)
     folders = {scope: scope.root.location for scope in scopes}
     identities = {folder: _identity(folder) for folder in folders.values()}
@@ -81,6 +76,16 @@ def watch(
             batch = touched_scopes(unsettled.take(), scopes)
             if batch:
                 yield from _run_patiently(run, batch, stop)
+
+
+def require_local(scopes: Iterable[Scope]) -> None:
+    """Raise `UsageError` where a scope is no folder of this machine."""
+    for scope in scopes:
+        if not scope.root.is_local:
+            raise UsageError(
+                f"{scope.location}: only folders of this machine can be watched; leave it out, "
+                "and ingest it again when it has changed"
+            )
 
 
 def touched_scopes(paths: Iterable[str], scopes: Sequence[Scope]) -> list[Scope]:
@@ -117,7 +122,7 @@ def _run_patiently(
 
 def _report_of(run: Run, scopes: Sequence[Scope], progress: Progress) -> IngestReport:
     try:
-        return run(scopes, progress)
+        return run(scopes, progress=progress)
     except NothingUsable as nothing:
         # An empty folder is worth watching.
         return nothing.report

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from zipfile import BadZipFile
 
 from ingest.companions import Companions
 from ingest.filesystems import Filesystem, marker_of
@@ -229,9 +230,13 @@ class PackedSource:
         except KeyError as error:
             detail = "the member vanished between the scan and its reading; ingest again"
             raise ImageUnreadable(SkipReason.VANISHED, detail) from error
-        except DAMAGE as error:
-            detail = f"the packed file is damaged here ({error}); fetch or pack it again"
+        except BadZipFile as error:
+            detail = f"the member is damaged ({error}); pack it again"
             raise ImageUnreadable(SkipReason.CORRUPT, detail) from error
+        except DAMAGE as error:
+            # The packed file is cut short or away: what the member held may be what it was.
+            detail = f"the packed file cannot be read here ({error}); fetch or pack it again"
+            raise ImageUnreadable(SkipReason.UNREADABLE, detail) from error
 
     def _captions_of(self, path: str) -> tuple[str, ...]:
         beside = [
