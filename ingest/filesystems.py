@@ -232,6 +232,12 @@ def _ns(moment: object) -> int:
         return 0
 
 
+def _botocore_status(error: Exception) -> int | None:
+    response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata") if isinstance(response, dict) else None
+    return metadata.get("HTTPStatusCode") if metadata else None
+
+
 def _translate(error: Exception, url: str) -> OSError:
     """Return what a backend raised as one of this module's errors."""
     cause = error.__cause__
@@ -239,7 +245,7 @@ def _translate(error: Exception, url: str) -> OSError:
         # The HTTP file system calls everything missing that it could not get.
         return _translate(cause, url)
     name = type(error).__name__
-    status = getattr(error, "status", None)
+    status = getattr(error, "status", None) or _botocore_status(error)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return FileNotFoundError(errno.ENOENT, "there is no such thing", url)
     if name in _CREDENTIAL_NAMES:

@@ -97,9 +97,19 @@ def touched_scopes(paths: Iterable[str], scopes: Sequence[Scope]) -> list[Scope]
             scope, below = place
             found.setdefault(scope, {})[below] = None
     return [
-        Scope(scope.root, leave_out=scope.leave_out, touched=tuple(sorted(below)))
+        Scope(scope.root, leave_out=scope.leave_out, touched=_outermost(below))
         for scope, below in found.items()
     ]
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return paths in order, without those below another."""
+    found = set(paths)
+    return tuple(
+        path
+        for path in sorted(found)
+        if not any(path[:at] in found for at, char in enumerate(path) if char == "/")
+    )
 
 
 def _run_patiently(

@@ -163,9 +163,7 @@ def test_a_file_cut_short_keeps_the_rows_of_what_it_no_longer_lists(
     assert skip.reason is SkipReason.TRUNCATED
 
 
-def test_a_file_of_another_kind_than_its_name_is_named(
-    packed: Path, archive: SmallArchive
-) -> None:
+def test_a_file_of_another_kind_than_its_name_is_named(packed: Path, archive: SmallArchive) -> None:
     packed.write_bytes(b"not packed at all" * 100)
     with pytest.raises(Exception, match="can be listed") as failure:
         archive.ingest(scope_of(packed))
@@ -200,9 +198,7 @@ def test_names_that_lead_outside_are_refused(
     assert report.skips[0].reason is SkipReason.OUTSIDE
 
 
-def test_a_folder_scan_does_not_enter_packed_files(
-    tmp_path: Path, archive: SmallArchive
-) -> None:
+def test_a_folder_scan_does_not_enter_packed_files(tmp_path: Path, archive: SmallArchive) -> None:
     archive.draw_all(["a.png"])
     make_zip(archive.folder / "b.zip", images("c.png"))
     assert counts(archive.ingest()) == {"indexed": 1}

@@ -161,9 +161,7 @@ def test_a_packed_file_that_vanished_keeps_its_rows(
     assert len(archive.paths()) == 2
 
 
-def test_a_server_that_stumbles_is_asked_again(
-    web: WebServer, archive: SmallArchive
-) -> None:
+def test_a_server_that_stumbles_is_asked_again(web: WebServer, archive: SmallArchive) -> None:
     web.failures["/set/a.png"] = [200, 503, 503, 200]
     assert counts(archive.ingest(scope_of(f"{web.url}/set/"))) == {"indexed": 3}
 
