@@ -27,7 +27,7 @@ class Watched:
         self.archive = archive
         self.reports: list[IngestReport] = []
         self.runs: list[Sequence[Scope]] = []
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
         self.stop = threading.Event()
         self._scopes = scopes or (Scope(archive.root),)
         self._options = options
@@ -62,7 +62,7 @@ class Watched:
         try:
             for report in follow(self._scopes, self.run, stop=self.stop, **self._options):
                 self.reports.append(report)
-        except BaseException as failure:
+        except Exception as failure:  # noqa: BLE001  # raised again by the test
             self.failure = failure
 
     def wait_for(self, condition: Any) -> None:
@@ -273,9 +273,8 @@ def test_what_is_not_a_folder_of_this_machine_cannot_be_watched(
     archive: SmallArchive, location: str
 ) -> None:
     watched = Watched(archive, Scope(Root.at(location)))
-    with pytest.raises(UsageError, match="only folders of this machine"):
-        watched.__enter__()
-        watched.__exit__()
+    with pytest.raises(UsageError, match="only folders of this machine"), watched:
+        pass
     assert watched.runs == []
 
 
