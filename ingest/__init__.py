@@ -1,6 +1,7 @@
 """From files to rows: what to scan, what has changed, and the run that indexes it."""
 
-from ingest.journal import Entry, Journal
+from ingest.entries import Entry
+from ingest.journal import Journal
 from ingest.pipeline import DEFAULT_BATCH_SIZE, default_workers, ingest
 from ingest.report import (
     IngestInterrupted,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from ingest.journal import RACY_NS
+from ingest.entries import RACY_NS
 from ingest.names import is_candidate, is_passed_over
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@ XMP sidecar.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 
 RAW_EXTENSIONS = frozenset({
     "3fr", "ari", "arw", "bay", "cap", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "eip",
@@ -23,11 +22,12 @@ class Companions:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names: Mapping[str, str] = {name.casefold(): name for name in names}
+        self._has_sidecars = any(name.endswith(f".{SIDECAR_EXTENSION}") for name in self._names)
 
     def developed(self, name: str) -> str:
         """Return the image that a camera wrote beside a RAW file, "" where there is none."""
         stem, extension = _split(name)
-        if extension not in RAW_EXTENSIONS:
+        if extension.lower() not in RAW_EXTENSIONS:
             return ""
         return self._first(f"{stem}.{developed}" for developed in DEVELOPED_EXTENSIONS)
 
@@ -37,6 +37,8 @@ class Companions:
         ``a.jpg.xmp`` (darktable, digiKam) speaks of that file alone, ``a.xmp`` (Lightroom, Bridge)
         of all files of that stem.
         """
+        if not self._has_sidecars:
+            return ""
         stem, _ = _split(name)
         endings = (f"{name}.{SIDECAR_EXTENSION}", f"{stem}.{SIDECAR_EXTENSION}")
         return self._first(endings)
@@ -46,5 +48,5 @@ class Companions:
 
 
 def _split(name: str) -> tuple[str, str]:
-    path = PurePosixPath(name)
-    return path.stem, path.suffix[1:].lower()
+    stem, dot, extension = name.rpartition(".")
+    return (stem, extension) if dot else (name, "")

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from embed.encoder import Encoder
-from ingest.journal import Entry, Journal, State
+from ingest.entries import Entry, State
+from ingest.journal import Journal
 from ingest.metadata import FileFacts, move_record
 from ingest.report import Progress, Skip, Tally
 from ingest.stages import Outcome, Prepared, Preparer, Reader, Recognised, Refused, map_ahead

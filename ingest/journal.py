@@ -12,14 +12,15 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
+from ingest.entries import Entry
 from schema.errors import ArchiveError
 from schema.records import ImageRecord, Vector
 
@@ -29,14 +30,8 @@ LAYOUT = 2
 """Version of the tables, raised also when more formats are read: a journal of another layout is
 rebuilt, and files skipped for their format are tried again."""
 
-RACY_NS = 2_000_000_000
-"""A file changed again within one tick of its file system's clock keeps its size and mtime. The
-coarsest clock in use, FAT's, ticks every two seconds."""
-
 BUSY_TIMEOUT_S = 30.0
 ROWS_PER_TRANSACTION = 1000
-
-State = Literal["indexed", "skipped"]
 
 _TABLES = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -51,40 +46,6 @@ CREATE TABLE entries (
 CREATE INDEX entries_content ON entries (content) WHERE state = 'indexed';
 CREATE TABLE vectors (content TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file at the time it was last read.
-
-    Attributes:
-        inode: 0 where unknown.
-        content: Hash of the bytes, see `schema.records.content_hash`; "" if they were not read.
-        row_id: Its row where ``state`` is "indexed", else "".
-        reason: Why it has no row (a `SkipReason`), else ""; ``detail`` says it to people.
-        read_ns: When its bytes were read, nanoseconds since the epoch; 0 where unknown.
-        scan: Number of the last scan that saw the file; 0 for none.
-        sidecar_ns: Modification time of its sidecar when that was read, 0 where there was none.
-    """
-
-    root: str
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-    state: State
-    content: str
-    row_id: str
-    reason: str
-    detail: str
-    read_ns: int
-    scan: int
-    sidecar_ns: int = 0
-
-    @property
-    def is_racy(self) -> bool:
-        """Whether the file may have changed after it was read without a trace in its mtime."""
-        return self.read_ns != 0 and abs(self.read_ns - self.mtime_ns) < RACY_NS
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Entry))
@@ -187,7 +148,7 @@ class Journal:
         rows = (record for record in records if record.view == "photo")
         count = 0
         while page := list(islice(rows, ROWS_PER_TRANSACTION)):
-            self.record([_entry_of(record) for record in page])
+            self.record([Entry.of(record) for record in page])
             count += len(page)
         with self._transaction():
             self._set("complete", "1")
@@ -230,6 +191,12 @@ class Journal:
         """Return what is known of a file."""
         found = self._select("WHERE root = ? AND path = ?", (root, path))
         return found[0] if found else None
+
+    def find_all(self, root: str, paths: Sequence[str]) -> dict[str, Entry]:
+        """Return what is known of files of one root, by path; some thousand at most at a time."""
+        marks = ", ".join("?" * len(paths))
+        found = self._select(f"WHERE root = ? AND path IN ({marks})", (root, *paths))
+        return {entry.path: entry for entry in found}
 
     def find_content(self, content: str) -> Entry | None:
         """Return an indexed file of the same bytes."""
@@ -328,6 +295,16 @@ class Journal:
         """Return how many files of the archive were skipped when they were last read."""
         return self._count("FROM entries WHERE state = 'skipped'", ())
 
+    def doubt(self, root: str, paths: Sequence[str]) -> None:
+        """Note that the rows of files are about to go: should the files be there again before they
+        are forgotten, they are not taken for indexed.
+        """
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE entries SET size_bytes = -1 WHERE root = ? AND path = ?",
+                [(root, path) for path in paths],
+            )
+
     def forget(self, root: str, paths: Sequence[str]) -> None:
         """Drop what is known of files."""
         with self._transaction():
@@ -388,30 +365,21 @@ class Journal:
             raise _cannot_use(self._path, error) from error
 
 
-def _entry_of(record: ImageRecord) -> Entry:
-    return Entry(
-        root=record.root,
-        path=record.path,
-        size_bytes=record.size_bytes,
-        mtime_ns=record.mtime_ns,
-        inode=0,
-        state="indexed",
-        content=record.content,
-        row_id=record.id,
-        reason="",
-        detail="",
-        read_ns=0,
-        scan=0,
-    )
-
-
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: Exception) -> int:
     # The low byte is the primary code; the rest says more of it.
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _cannot_use(path: str | Path, error: Exception) -> ArchiveError:
+    if _code(error) == sqlite3.SQLITE_FULL:
+        return ArchiveError(
+            f"{path}: its disk is full; make room there and run the same command again: it goes "
+            "on from where it stopped"
+        )
     return ArchiveError(
         f"{path}: the archive's journal cannot be used ({error}); check that no other ingest of "
         "this archive is running and that the disk has room. If it is damaged, delete it: the next "

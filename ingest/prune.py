@@ -52,8 +52,10 @@ def prune(
         gone = chain.from_iterable(journal.gone(root.id, part, number) for part in scope.parts)
         while step := list(islice(gone, ROWS_PER_STEP)):
             rows = [entry.row_id for entry in step if entry.state == "indexed"]
+            paths = [entry.path for entry in step]
             if rows:
+                journal.doubt(root.id, paths)
                 store.delete(rows)
-            journal.forget(root.id, [entry.path for entry in step])
+            journal.forget(root.id, paths)
             tally.removed += len(rows)
     return refusals

@@ -28,6 +28,8 @@ class Skip:
 
 def shown_path(path: str) -> str:
     r"""Return a path as it can be printed and stored: bytes that are not UTF-8 become ``\xNN``."""
+    if path.isascii():
+        return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

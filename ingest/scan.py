@@ -4,10 +4,11 @@ A scan runs to its end before the first file is read: it costs some 20 microseco
 afterwards it is known how much there is to do, and what has gone.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from ingest.journal import Entry, Journal
+from ingest.entries import Entry
+from ingest.journal import Journal
 from ingest.names import Excluded
 from ingest.report import Progress, Skip, Tally, shown_path
 from ingest.scopes import Scope
@@ -63,7 +64,7 @@ def is_unchanged(entry: Entry, file: FoundFile) -> bool:
 
 
 def _sort_out(
-    step: Iterable[FoundFile | Unwalkable],
+    step: Sequence[FoundFile | Unwalkable],
     scope: Scope,
     number: int,
     *,
@@ -74,11 +75,11 @@ def _sort_out(
     root = scope.root
     seen: list[str] = []
     refused: list[Entry] = []
+    known = journal.find_all(root.id, [shown_path(found.path) for found in step])
     for found in step:
-        location = root.locate(found.path)
-        entry = journal.find(root.id, shown_path(found.path))
+        entry = known.get(shown_path(found.path))
         if isinstance(found, Unwalkable):
-            tally.skips.append(Skip.of(location, found.reason, found.detail))
+            tally.skips.append(Skip.of(root.locate(found.path), found.reason, found.detail))
             if found.is_folder:
                 journal.mark_below_seen(root.id, shown_path(found.path), number)
             if entry is None or entry.state == "skipped":
@@ -91,7 +92,8 @@ def _sort_out(
             continue
         seen.append(found.path)
         if entry.state == "skipped":
-            tally.skips.append(Skip.of(location, SkipReason(entry.reason), entry.detail))
+            skip = Skip.of(root.locate(found.path), SkipReason(entry.reason), entry.detail)
+            tally.skips.append(skip)
         else:
             tally.unchanged += 1
     journal.mark_seen(root.id, seen, number)

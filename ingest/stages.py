@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from embed.encoder import Encoder, Pixels
 from embed.images import decode_image
-from ingest.journal import Entry, Journal
+from ingest.entries import Entry
+from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
 from ingest.reading import FileContents
 from ingest.worklist import WorkItem

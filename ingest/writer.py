@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.journal import Entry, Journal
+from ingest.entries import Entry
+from ingest.journal import Journal
 from ingest.report import Skip, Tally
 from schema.records import Embedded
 from schema.store import Store
@@ -82,10 +83,13 @@ class Writer:
 
     def _write(self, results: Sequence[Result]) -> None:
         rows = [result.row for result in results if result.row is not None]
+        refused = [result.entry for result in results if result.drop and result.entry]
         drops = [result.drop for result in results if result.drop]
         if rows:
             self._tally.cut_values += self._store.upsert(rows)
         if drops:
+            for entry in refused:
+                self._journal.doubt(entry.root, [entry.path])
             self._store.delete(drops)
         self._journal.record([result.entry for result in results if result.entry is not None])
         self._tally.removed += len(drops)

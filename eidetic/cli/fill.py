@@ -1,6 +1,7 @@
 """Commands that put images into an archive."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -196,8 +197,16 @@ def _show(
 
 
 def _show_skips(report: "IngestReport") -> None:
-    for skip in report.skips[:SKIPS_SHOWN]:
+    """Name the first skipped files, and count all of them by reason.
+
+    RAW files that their developed image stands for are counted only: nothing is wrong with them.
+    """
+    from schema import SkipReason
+
+    named = [skip for skip in report.skips if skip.reason is not SkipReason.DEVELOPED]
+    for skip in named[:SKIPS_SHOWN]:
         typer.echo(f"skipped {printable(skip.path)}: {skip.reason}: {skip.detail}", err=True)
-    if len(report.skips) > SKIPS_SHOWN:
-        more = len(report.skips) - SKIPS_SHOWN
-        typer.echo(f"... and {more:,} more; --json lists all of them", err=True)
+    if len(report.skips) > min(len(named), SKIPS_SHOWN):
+        counts = Counter(skip.reason.value for skip in report.skips).most_common()
+        by_reason = ", ".join(f"{count:,} {reason}" for reason, count in counts)
+        typer.echo(f"skipped in all: {by_reason}; --json lists each", err=True)

@@ -15,8 +15,9 @@ from dataclasses import astuple, dataclass
 from zipfile import BadZipFile
 
 from ingest.companions import Companions
+from ingest.entries import RACY_NS, Entry
 from ingest.filesystems import Filesystem, marker_of
-from ingest.journal import RACY_NS, Entry, Journal
+from ingest.journal import Journal
 from ingest.names import Excluded
 from ingest.reading import MAX_FILE_BYTES, MAX_SIDECAR_BYTES, FileContents
 from ingest.scan import is_unchanged

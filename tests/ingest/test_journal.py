@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.journal import RACY_NS, Entry, Journal
+from ingest.entries import RACY_NS, Entry
+from ingest.journal import Journal
 from schema import ArchiveError, row_id
 from tests.samples import a_record
 
