@@ -83,9 +83,13 @@ def _web_place(url: str, facts: Facts) -> Place:
         is_page = name.lower().endswith((".html", ".htm"))
         folder = url.rpartition("/")[0] if is_page or url.endswith("/") else url
         return Place("folder", f"{folder}/")
-    if packed_kind(name) or is_candidate(name) or facts.media_type.startswith("image/"):
+    is_listing = facts.media_type in _LISTING_TYPES
+    if packed_kind(name) or facts.media_type.startswith("image/"):
         return Place("file", url)
-    if facts.media_type in _LISTING_TYPES or name.lower().endswith((".txt", ".json")):
+    # A server may call a file text whose ending it does not know.
+    if is_candidate(name) and ("." in name or not is_listing):
+        return Place("file", url)
+    if is_listing or name.lower().endswith((".txt", ".json")):
         return Place("listing", url)
     raise UsageError(
         f"{url}: neither an image nor a packed file, an index page or a listing (the server calls "

@@ -132,7 +132,12 @@ class PackedSource:
         entries = 0
         for entry in self._journal.known(self._root.id):
             entries += 1
-            if entry.scan < scan or not is_unchanged(entry, _as_found(entry)):
+            # A negative size says that a row may be gone, see `Journal.doubt`.
+            if (
+                entry.size_bytes < 0
+                or entry.scan < scan
+                or not is_unchanged(entry, _as_found(entry))
+            ):
                 return False
         return bool(entries == count)
 
@@ -170,12 +175,14 @@ class PackedSource:
         for path, member in self._members.items():
             folder, _, name = path.rpartition("/")
             names.setdefault(folder, []).append(name)
-            if is_caption(path):
+            if is_caption(path) and self._kind != "parquet":
                 self._captions.setdefault(key_of(path), []).append(member)
         companions = {folder: Companions(found) for folder, found in names.items()}
+        is_image = self._kind == "parquet"
         for path, member in self._members.items():
+            if is_caption(path) and not is_image:
+                continue
             captions = self._captions.get(key_of(path), ())
-            is_image = self._kind == "parquet"
             found = sort_out(
                 member,
                 companions[path.rpartition("/")[0]],

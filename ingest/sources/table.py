@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from ingest.names import known_extensions
 from ingest.sources.captions import texts_of
 from ingest.sources.members import Member
 from ingest.sources.onepass import OnePass
@@ -24,7 +23,8 @@ ROWS_AT_ONCE = 16
 """Rows of images that are in memory together."""
 
 _KEYS = ("key", "__key__", "id", "file_name", "filename", "image_id")
-_IMAGES = ("image", "img", "bytes", "image_bytes")
+_FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "gif", "heic", "jp2", "jxl", "tif", "tiff", "bmp")
+_IMAGES = (*_FORMATS, "image", "img", "bytes", "image_bytes")
 _CAPTIONS = ("caption", "captions", "text", "title", "description", "alt_text", "label", "labels")
 
 
@@ -47,7 +47,7 @@ class TableContainer:
         """
         self._table = _open(path, place)
         columns = {field.name: field for field in self._table.schema_arrow}
-        self._image = _first([*sorted(known_extensions()), *_IMAGES], columns, _is_binary)
+        self._image = _first(_IMAGES, columns, _is_binary)
         if not self._image:
             self._table.close()
             raise UsageError(
@@ -83,7 +83,7 @@ class TableContainer:
 
     @property
     def _extension(self) -> str:
-        return self._image if self._image in known_extensions() else ""
+        return self._image if self._image in _FORMATS else ""
 
     def _begin(self) -> Iterator[tuple[int, Callable[[], tuple[bytes, tuple[str, ...]]]]]:
         for number, row in enumerate(self._rows([self._image, *self._captions])):

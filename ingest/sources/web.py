@@ -149,7 +149,9 @@ def _addresses(url: str, data: bytes) -> list[str]:
 
 
 def _is_image(name: str) -> bool:
-    return is_candidate(urlsplit(f"/{name}").path)
+    # What a server is asked after "?" is no part of the name's ending.
+    bare = urlsplit(f"/{name}").path[1:]
+    return bool(bare) and is_candidate(bare)
 
 
 def _look_at(root: Root, filesystem: Filesystem, path: str) -> Facts | Unwalkable | None:
@@ -165,4 +167,11 @@ def _look_at(root: Root, filesystem: Filesystem, path: str) -> Facts | Unwalkabl
     except OSError as error:
         detail = f"the file cannot be looked at ({error.strerror}); check access to it"
         return Unwalkable(path, SkipReason.UNREADABLE, detail, is_folder=False)
-    return replace(facts, name=path.rpartition("/")[2])
+    name = path.rpartition("/")[2]
+    if facts.media_type == "text/html":
+        if "." not in name:
+            # A link to another page, which is not entered.
+            return None
+        detail = "the server answers with a page in its place; check access to it"
+        return Unwalkable(path, SkipReason.UNREADABLE, detail, is_folder=False)
+    return replace(facts, name=name)

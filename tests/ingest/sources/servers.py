@@ -14,12 +14,15 @@ class WebServer:
 
     Attributes:
         asked: Method and path of every request.
-        failures: Status to answer with, by path; one that has gone to zero patience is removed.
+        failures: Statuses to answer with, by path, one after the other; the last one stays.
+        media_types: What to call a file, by path, in place of what its name says.
+        tells_times: Whether answers say when their file was changed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.asked: list[tuple[str, str]] = []
         self.failures: dict[str, list[int]] = {}
+        self.media_types: dict[str, str] = {}
         self.tells_times = True
         handler = partial(_Handler, self, directory=str(folder))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -51,6 +54,10 @@ class _Handler(SimpleHTTPRequestHandler):
                 self.send_error(status)
                 return None
         return super().send_head()
+
+    def guess_type(self, path: str) -> str:  # type: ignore[override]
+        guessed = super().guess_type(path)
+        return self._web.media_types.get(self.path, guessed)
 
     def send_header(self, keyword: str, value: str) -> None:
         if keyword != "Last-Modified" or self._web.tells_times:

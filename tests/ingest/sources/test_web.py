@@ -181,6 +181,18 @@ def test_an_image_that_the_server_refuses_is_named_and_its_row_stays(
     assert len(archive.paths()) == 3
 
 
+def test_a_login_page_in_the_place_of_an_image_does_not_cost_its_row(
+    web: WebServer, archive: SmallArchive
+) -> None:
+    scope = scope_of(f"{web.url}/set/")
+    archive.ingest(scope)
+    web.media_types["/set/a.png"] = "text/html"
+    report = archive.ingest(scope)
+    assert counts(report) == {"unchanged": 2, "skipped": 1}
+    assert "a page in its place" in report.skips[0].detail
+    assert len(archive.paths()) == 3
+
+
 def test_a_page_that_cannot_be_read_keeps_the_rows_below_it(
     web: WebServer, archive: SmallArchive
 ) -> None:
