@@ -1,43 +1,44 @@
 """The Python face of Eidetic: open an archive, ingest into it, search it."""
 
-import logging
-import os
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 from types import TracebackType
 from typing import Self
 
+from eidetic.doctor import DEFAULT_SAMPLE, Diagnosis, examine
+from eidetic.opening import Opening
 from eidetic.results import Hits, RootStatus, Status
+from eidetic.roots import (
+    Forgotten,
+    Moved,
+    RootState,
+    adopting,
+    find_root,
+    forget_root,
+    list_roots,
+    move_root,
+)
 from eidetic.settings import Settings, load_settings
-from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
+from eidetic.show import ROW_ID, Facts, show
+from eidetic.watching import watch
 from embed.encoder import ToyEncoder
 from ingest import (
     DEFAULT_BATCH_SIZE,
     IngestInterrupted,
     IngestReport,
-    Journal,
     Progress,
-    follow,
     ingest,
     plan_scopes,
-    require_local,
 )
 from schema import (
     ArchiveMissing,
     Collection,
-    Connection,
-    MemoryStore,
-    MilvusStore,
     NoUsableImage,
-    Store,
     load_roots,
-    save_roots,
 )
 from schema.milvus_store import check_archive_name
 from search import (
@@ -51,10 +52,6 @@ from search import (
     read_captions,
     search,
 )
-
-log = logging.getLogger("eidetic")
-
-ROW_ID = re.compile("[0-9a-f]{40}")
 
 StrPath = str | PathLike[str]
 
@@ -108,9 +105,7 @@ class Archive:
         """
         check_archive_name(settings.archive)
         self.settings = settings
-        self._wanted_model = model
-        self._store: MilvusStore | None = None
-        self._encoder: Encoder | None = None
+        self._opening = Opening(settings, model)
 
     def __enter__(self) -> Self:
         return self
@@ -122,14 +117,12 @@ class Archive:
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        self._opening.close()
 
     @property
     def collection(self) -> Collection:
         """What the archive's collection says of itself: its model, dimension, index."""
-        return self._open().collection
+        return self._opening.store().collection
 
     def ingest(
         self,
@@ -163,7 +156,7 @@ class Archive:
             StoreError: Milvus failed; what it had acknowledged stays.
             IngestInterrupted: Ctrl-C; carries the report so far.
         """
-        known = load_roots(self._roots_file)
+        known = load_roots(self.settings.roots_file)
         # A text is iterable too, letter by letter: "/home" would begin with the whole disk.
         scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
         run = partial(
@@ -178,18 +171,18 @@ class Archive:
             progress=progress,
         )
         if dry_run:
-            return self._rehearse(run)
-        is_new = self._open_or_create()
-        store = self._open()
+            with self._opening.rehearsal() as (rehearsed, journal):
+                # Nothing is encoded, so that any encoder's preparation will do.
+                return run(store=rehearsed, encoder=ToyEncoder(), journal=journal)
+        store, is_new = self._opening.store_or_new()
         try:
-            encoder = self._load_encoder()
-            save_roots(self._roots_file, dict.fromkeys([*known, *(s.root for s in scopes)]))
-            with Journal.open(self._journal_file, store.collection.uid) as journal:
+            encoder = self._opening.encoder()
+            with adopting(self._opening, scopes), self._opening.journal() as journal:
                 return run(store=store, encoder=encoder, journal=journal)
         except (NoUsableImage, IngestInterrupted):
             if is_new and store.count() == 0:
                 # Nothing came of it: leave no empty archive behind that is bound to a model.
-                self._forget()
+                self._opening.drop()
             raise
 
     def watch(
@@ -204,37 +197,21 @@ class Archive:
         exclude: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Iterator[IngestReport]:
-        """Ingest paths as `ingest` does, then follow them: model, store and journal stay open.
+        """Ingest paths as `ingest` does and then follow them; yields a report of that and of each
+        batch of changes.
 
         Args:
             stop: Ends it when set, after the batch in hand; without one it runs until Ctrl-C.
-
-        Yields:
-            The report of the first run, then one for each batch of changes.
-
-        Raises:
-            UsageError: A path is no folder or file of this machine.
-            IngestInterrupted: Ctrl-C during a run; a bare KeyboardInterrupt between two.
         """
-        known = load_roots(self._roots_file)
-        scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
-        require_local(scopes)
-        self._open_or_create()
-        store, encoder = self._open(), self._load_encoder()
-        save_roots(self._roots_file, dict.fromkeys([*known, *(s.root for s in scopes)]))
-        with Journal.open(self._journal_file, store.collection.uid) as journal:
-            run = partial(
-                ingest,
-                store=store,
-                encoder=encoder,
-                journal=journal,
-                workers=workers,
-                batch_size=batch_size,
-                prune=prune,
-                allow_mass_prune=allow_mass_prune,
-                exclude=exclude,
-            )
-            yield from follow(scopes, run, stop=stop or Event(), exclude=exclude, progress=progress)
+        run = partial(
+            ingest,
+            workers=workers,
+            batch_size=batch_size,
+            prune=prune,
+            allow_mass_prune=allow_mass_prune,
+            exclude=exclude,
+        )
+        yield from watch(self._opening, paths, run, stop, exclude=exclude, progress=progress)
 
     def search(
         self,
@@ -292,7 +269,7 @@ class Archive:
             NoUsableImage: None of its images is in the archive.
         """
         captioned = read_captions(Path(fspath(captions)), language)
-        return evaluate(captioned, store=self._open(), encoder=self._load_encoder())
+        return evaluate(captioned, store=self._opening.store(), encoder=self._opening.encoder())
 
     def report_as_dict(self, report: IngestReport) -> dict[str, object]:
         """Return a report under the keys of the command line's contract.
@@ -311,11 +288,10 @@ class Archive:
         Raises:
             ArchiveMissing: Nothing has been ingested yet.
         """
-        store = self._open()
+        store = self._opening.store()
         collection, connection = store.collection, store.connection
-        with Journal.open(self._journal_file, collection.uid) as journal:
+        with self._opening.journal() as journal:
             skipped = journal.count_skipped()
-        folder = self.settings.archive_dir
         return Status(
             archive=self.settings.archive,
             model=collection.model,
@@ -328,117 +304,98 @@ class Archive:
             capabilities={"bm25": connection.capabilities.bm25},
             roots=tuple(
                 RootStatus(root.id, root.location, store.count(f'root == "{root.id}"'))
-                for root in load_roots(self._roots_file)
+                for root in load_roots(self.settings.roots_file)
             ),
             skipped=skipped,
-            disk_bytes=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()),
+            disk_bytes=self._opening.disk_bytes(),
         )
 
-    @property
-    def _roots_file(self) -> Path:
-        return self.settings.archive_dir / "roots.json"
+    def show(self, image: StrPath) -> Facts:
+        """Return everything known of one image, by its path or by the id of a row.
 
-    @property
-    def _journal_file(self) -> Path:
-        return self.settings.archive_dir / "journal.sqlite"
+        Raises:
+            ArchiveError: The archive knows nothing of it.
+        """
+        return show(self._opening, fspath(image))
+
+    def roots(self) -> tuple[RootState, ...]:
+        """Return the archive's roots, those that only its rows know of among them."""
+        return list_roots(self._opening)
+
+    def find_root(self, root: StrPath) -> RootState:
+        """Return a root by its id or its location.
+
+        Raises:
+            UsageError: There is no such root; the message names those there are.
+        """
+        return find_root(self._opening, fspath(root))
+
+    def move_root(self, root: StrPath, folder: StrPath, *, allow_mismatch: bool = False) -> Moved:
+        """Say where a root's folder lives by now. Its rows stay, and nothing is embedded.
+
+        Args:
+            root: Its id, or its location so far.
+            folder: Its new location.
+            allow_mismatch: Whether to do so even where fewer than half of a sample of the root's
+                files are found there.
+
+        Raises:
+            UsageError: There is no such root or folder, the folder overlaps another root, or the
+                files are not there.
+        """
+        return move_root(self._opening, fspath(root), fspath(folder), allow_mismatch=allow_mismatch)
+
+    def forget_root(self, root: StrPath) -> Forgotten:
+        """Drop a root, its rows and what the journal knows of its files; the files stay.
+
+        Args:
+            root: Its id or its location.
+
+        Raises:
+            UsageError: There is no such root.
+        """
+        return forget_root(self._opening, fspath(root))
+
+    def doctor(
+        self,
+        *,
+        fix: bool = False,
+        sample: int = DEFAULT_SAMPLE,
+        exclude: Sequence[str] = (),
+        allow_mass_removal: bool = False,
+    ) -> Diagnosis:
+        """Account for every file, row and journal entry, and measure the index's recall.
+
+        Args:
+            fix: Whether to mend what can be mended.
+            sample: Rows that are looked for in the index; 0 for none.
+            exclude: Shell patterns that the folders were ingested with, so that what they leave
+                out is not missed.
+            allow_mass_removal: Whether to drop rows even where they are most of a root's.
+
+        Raises:
+            ArchiveMissing: Nothing has been ingested yet.
+            StoreError: Milvus failed.
+        """
+        return examine(
+            self._opening,
+            fix=fix,
+            sample=sample,
+            exclude=exclude,
+            allow_mass_removal=allow_mass_removal,
+        )
 
     def _answer(self, query: Query, asked: str) -> Hits:
-        store = self._open()
+        store = self._opening.store()
         started = time.perf_counter()
-        matches = search(query, store=store, encoder=self._load_encoder)
+        matches = search(query, store=store, encoder=self._opening.encoder)
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
             matches,
-            roots={root.id: root for root in load_roots(self._roots_file)},
+            roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=asked,
             model=store.collection.model,
             took_ms=took_ms,
             total_rows=store.count(),
         )
-
-    def _rehearse(self, run: Callable[..., IngestReport]) -> IngestReport:
-        """Run a dry run. It encodes nothing, so that any encoder's preparation will do."""
-        encoder = ToyEncoder()
-        with TemporaryDirectory() as folder:
-            store: Store
-            try:
-                store = self._open()
-                file = self._journal_file
-            except ArchiveMissing:
-                store = MemoryStore(Collection("new", "new", "", 0, "", "", 0))
-                file = Path(folder) / "journal.sqlite"
-            with Journal.open(file, store.collection.uid) as journal:
-                return run(store=store, encoder=encoder, journal=journal)
-
-    def _open(self) -> MilvusStore:
-        """Open the store of an existing archive."""
-        if self._store is None:
-            uri = self.settings.store_uri
-            if uri.rstrip("/").endswith(".db") and not os.path.exists(uri):  # noqa: PTH110
-                raise ArchiveMissing(
-                    f"there is no archive {self.settings.archive!r} in {Path(uri).parent}; "
-                    f"make it with: eidetic --archive {self.settings.archive} ingest FOLDER"
-                )
-            connection = self._connect()
-            try:
-                store = MilvusStore.open(connection, self.settings.archive)
-                self._check_model(store.collection)
-            except BaseException:
-                connection.close()
-                raise
-            self._store = store
-        return self._store
-
-    def _open_or_create(self) -> bool:
-        """Open the store, making the archive if there is none; return whether it was made."""
-        try:
-            self._open()
-        except ArchiveMissing:
-            self._create()
-            return True
-        return False
-
-    def _create(self) -> None:
-        spec = resolve(self._wanted_model or self.settings.model or RECOMMENDED)
-        log.info("a new archive %r with the model %s", self.settings.archive, describe(spec))
-        self._encoder = load_encoder(spec)
-        connection = self._connect()
-        try:
-            self._store = MilvusStore.create(
-                connection,
-                self.settings.archive,
-                model=self._encoder.spec,
-                dim=self._encoder.dim,
-                fingerprint=self._encoder.fingerprint,
-            )
-        except BaseException:
-            connection.close()
-            raise
-
-    def _connect(self) -> Connection:
-        return Connection(self.settings.store_uri, token=self.settings.token)
-
-    def _check_model(self, collection: Collection) -> None:
-        if self._wanted_model is not None:
-            collection.require(
-                model=resolve(self._wanted_model),
-                dim=collection.dim,
-                fingerprint=collection.fingerprint,
-            )
-
-    def _load_encoder(self) -> Encoder:
-        if self._encoder is None:
-            collection = self._open().collection
-            encoder = load_encoder(collection.model)
-            collection.require(model=encoder.spec, dim=encoder.dim, fingerprint=encoder.fingerprint)
-            self._encoder = encoder
-        return self._encoder
-
-    def _forget(self) -> None:
-        """Drop the archive's collection and its local files."""
-        store = self._open()
-        store.drop()
-        self.close()
-        for file in (self._roots_file, self._journal_file):
-            file.unlink(missing_ok=True)

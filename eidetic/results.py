@@ -16,6 +16,7 @@ _SHOWN = [
     "size_bytes",
     "taken_at",
     "utc_offset_min",
+    "taken_from",
     "camera",
     "lens",
     "iso_speed",

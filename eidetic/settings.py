@@ -37,6 +37,21 @@ class Settings:
         return self.data_dir / self.archive
 
     @property
+    def command(self) -> str:
+        """How a person calls `eidetic` on this archive, for messages."""
+        return "eidetic" if self.archive == DEFAULT_ARCHIVE else f"eidetic --archive {self.archive}"
+
+    @property
+    def roots_file(self) -> Path:
+        """The list of the archive's roots."""
+        return self.archive_dir / "roots.json"
+
+    @property
+    def journal_file(self) -> Path:
+        """What the archive knows of every file it has seen."""
+        return self.archive_dir / "journal.sqlite"
+
+    @property
     def store_uri(self) -> str:
         """Where the rows are."""
         return self.uri or str(self.archive_dir / "milvus.db")

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from embed.resizing import Pixels, Resizing
 from schema.records import Vector, Vectors
-
-Pixels = NDArray[np.uint8]
-"""One prepared image: shape (height, width, 3), uint8, sRGB; all of one encoder share a shape."""
 
 
 @runtime_checkable
@@ -21,8 +19,10 @@ class Encoder(Protocol):
     Attributes:
         spec: The model spec that loads this encoder again.
         dim: Length of a vector.
-        image_size: Pixels of the longer side of what `prepare` returns; decoding at reduced
-            scale must keep at least twice this on the shorter side.
+        resizing: How an upright RGB image becomes the model's input; can be sent to another
+            process.
+        image_size: Pixels of the longer side of that input; decoding at reduced scale must keep at
+            least twice this on the shorter side.
         fingerprint: Names the pre-processing. Vectors of different fingerprints do not mix.
     """
 
@@ -31,13 +31,11 @@ class Encoder(Protocol):
     @property
     def dim(self) -> int: ...
     @property
+    def resizing(self) -> Resizing: ...
+    @property
     def image_size(self) -> int: ...
     @property
     def fingerprint(self) -> str: ...
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        """Resize and crop one RGB image to the model's input. Safe to call from many threads."""
-        ...
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Embed prepared images: shape (len(batch), dim), float32, unit norm, in order."""
@@ -71,6 +69,7 @@ class ToyEncoder:
     spec = "toy"
     dim = 48
     image_size = 32
+    resizing = Resizing.squash(32, Image.Resampling.BOX)
     fingerprint = "toy-1"
 
     COLOURS: ClassVar[Mapping[str, tuple[int, int, int]]] = {
@@ -81,11 +80,6 @@ class ToyEncoder:
         "white": (255, 255, 255),
         "black": (0, 0, 0),
     }
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        """Squash to 32 x 32: shape (32, 32, 3), uint8."""
-        size = (self.image_size, self.image_size)
-        return np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.uint8)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Shape (n, 48), float32, unit norm."""
@@ -101,7 +95,7 @@ class ToyEncoder:
         for word in text.lower().split():
             if word in self.COLOURS:
                 plain = Image.new("RGB", (self.image_size, self.image_size), self.COLOURS[word])
-                vector: Vector = self.encode_images([self.prepare(plain)])[0]
+                vector: Vector = self.encode_images([self.resizing.apply(plain)])[0]
                 return vector
         seed = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
         direction: Vector = unit(np.random.default_rng(seed).standard_normal((1, self.dim)))[0]

@@ -9,9 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from embed.encoder import Pixels
 from embed.hub import fetch, quiet
-from embed.resizing import Resizing
+from embed.resizing import Pixels, Resizing
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
@@ -57,15 +56,11 @@ class HfEncoder:
         device.place(self._model)
         facts = _facts(spec, images)
         self._mean, self._std = tuple(facts["image_mean"]), tuple(facts["image_std"])
-        self._resizing = _resizing(spec, facts)
+        self.resizing = _resizing(spec, facts)
         self._padding, self._max_length = _text_shape(self._model, self._tokenizer)
-        self.image_size = max(self._resizing.width, self._resizing.height)
+        self.image_size = max(self.resizing.width, self.resizing.height)
         self.fingerprint = _fingerprint(facts, self._tokenize([PROBE])["input_ids"].tolist())
         self.dim: int = self._encode_texts([PROBE]).shape[1]
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        """Resize as published: shape (height, width, 3), uint8."""
-        return self._resizing.apply(image)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Shape (n, dim), float32, unit norm."""

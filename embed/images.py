@@ -5,29 +5,25 @@ Upright, sRGB, RGB, at reduced scale where the format can: libjpeg decodes a JPE
 photograph (see docs/adr/0002-decode-once-reduced.md).
 """
 
-import io
 import os
 import re
-import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image
 
-from embed.colour import to_srgb
-from embed.truncation import ends_early
-from schema.errors import ImageUnreadable, SkipReason
-
-FORMATS: tuple[str, ...] = (
-    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM", "ICO", "TGA", "PCX",
-    "DIB", "DDS", "ICNS", "PSD", "QOI", "SGI", "SUN", "MSP", "XBM", "XPM", "IM", "CUR", "DCX",
-    "BLP", "FTEX", "SPIDER", "PIXAR", "IMT",
-)  # fmt: skip
-"""Pillow's names of the formats that are read, the frequent ones first. Left out are those that
-run another program (EPS), need a library that the caller must plug in (WMF, GRIB, BUFR, HDF5),
-or are no images of a camera or a screen (FITS, MPEG, IPTC, PCD, FLI ...)."""
+from embed.formats import HEAD_BYTES, is_jxl, refusal_at_sight
+from embed.header import ImageHeader
+from embed.jxl import JxlFile
+from embed.pillow_file import PillowFile
+from embed.raw import RawFile, is_raw
+from embed.refusals import too_large, unreadable
+from schema.errors import ImageUnreadable
 
 LEAST_MAX_PIXELS, MOST_MAX_PIXELS = 64_000_000, 300_000_000
 """Bounds of the pixel limit: what any camera makes is read on any machine, and a small file that
@@ -42,38 +38,14 @@ SHARE_OF_MEMORY = 0.25
 _PILLOW = r"PIL\."
 _PILLOW_IS_QUIET = ("ignore", None, Warning, re.compile(_PILLOW), 0)
 
-_UNREAD_BRANDS = {
-    b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF",
-    b"crx ": "Canon CR3",
-}  # fmt: skip
-_UNREAD_STARTS = {
-    b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"%!PS": "PostScript",
-    b"\xc5\xd0\xd3\xc6": "PostScript", b"FUJIFILMCCD-RAW": "Fujifilm RAF",
-}  # fmt: skip
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""How to turn an image upright, by its EXIF orientation."""
-
-_ON_ITS_SIDE = (5, 6, 7, 8)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """An image ready to be prepared for any encoder.
+    """An image ready to be prepared for any encoder, and its header.
 
     Attributes:
         image: Mode RGB, sRGB, upright; possibly smaller than the file's image.
-        width: Pixels of the full image after orientation; so is ``height``.
-        format: Lower-case name of the format found in the bytes.
-        exif: The file's EXIF, empty where there is none or it cannot be read.
+        width: Of the file's image; this and the following are as in `ImageHeader`.
     """
 
     image: Image.Image
@@ -81,6 +53,16 @@ class DecodedImage:
     height: int
     format: str
     exif: Image.Exif
+    xmp: bytes = b""
+    iptc: bytes = b""
+
+
+class _OpenedFile(Protocol):
+    """A file whose header has been read, whichever library reads it."""
+
+    def choose_scale(self, target_size: int) -> int: ...
+    def decode(self) -> Image.Image: ...
+    def header(self) -> ImageHeader: ...
 
 
 def decode_image(data: bytes, *, target_size: int, max_pixels: int) -> DecodedImage:
@@ -90,28 +72,63 @@ def decode_image(data: bytes, *, target_size: int, max_pixels: int) -> DecodedIm
         data: The file's bytes.
         target_size: Pixels of the model's input; the image is decoded to at least twice that on
             its shorter side, where it has them.
-        max_pixels: Limit on what is decoded. A JPEG counts with its reduced size, but with no
-            less than a quarter of its full one: that is what a progressive file's coefficients
-            take.
+        max_pixels: Limit on what is decoded; a file that can be decoded smaller counts with less,
+            see `PillowFile.choose_scale` and `RawFile.choose_scale`.
 
     Raises:
         ImageUnreadable: The bytes are no image that can be read, and why.
     """
+    with _refusals(data):
+        opened = _open(data)
+        if opened.choose_scale(target_size) > max_pixels:
+            header = opened.header()
+            raise too_large(header.width, header.height, max_pixels)
+        image = opened.decode()
+        header = opened.header()
+    return DecodedImage(
+        image,
+        header.width,
+        header.height,
+        header.format,
+        header.exif,
+        header.xmp,
+        header.iptc,
+    )
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Return what an image file says of itself, without decoding it.
+
+    Raises:
+        ImageUnreadable: The header is of no image that can be read, and why.
+    """
+    with _refusals(data):
+        return _open(data).header()
+
+
+def _open(data: bytes) -> _OpenedFile:
+    refusal = refusal_at_sight(data[:HEAD_BYTES])
+    if refusal is not None:
+        raise refusal
+    if is_jxl(data):
+        return JxlFile(data)
+    return RawFile(data) if is_raw(data) else PillowFile(data)
+
+
+@contextmanager
+def _refusals(data: bytes) -> Iterator[None]:
+    """Let nothing through but `ImageUnreadable`.
+
+    The boundary to the libraries that decode: hostile bytes can raise anything in them, and all of
+    it means that this one file cannot be read.
+    """
     _hush_pillow()
-    if not data:
-        raise ImageUnreadable(SkipReason.EMPTY, "the file has no bytes; copy it again")
-    # The boundary to Pillow: hostile bytes can raise anything in it, and all of it means that
-    # this one file cannot be read.
     try:
-        return _decode(data, target_size, max_pixels)
+        yield
     except ImageUnreadable:
         raise
-    except MemoryError as error:
-        raise ImageUnreadable(
-            SkipReason.TOO_LARGE, "there was not enough memory to decode it; use fewer --workers"
-        ) from error
     except Exception as error:
-        raise _unreadable(error, data) from error
+        raise unreadable(error, data) from error
 
 
 @lru_cache(maxsize=1)
@@ -142,104 +159,3 @@ def _hush_pillow() -> None:
     """
     if warnings.filters[:1] != [_PILLOW_IS_QUIET]:
         warnings.filterwarnings("ignore", module=_PILLOW)
-
-
-def _decode(data: bytes, target_size: int, max_pixels: int) -> DecodedImage:
-    opened = _open(data)
-    width, height = opened.size
-    opened.draft("RGB", (2 * target_size, 2 * target_size))
-    is_reduced = opened.size != (width, height)
-    counted = max(opened.width * opened.height, width * height // (4 if is_reduced else 1))
-    if counted > max_pixels:
-        raise ImageUnreadable(
-            SkipReason.TOO_LARGE,
-            f"{width:,} x {height:,} pixels, the limit on this machine is {max_pixels:,} in all; "
-            "save a smaller copy",
-        )
-    opened.load()
-    if not is_reduced:
-        # Some formats know their size only now.
-        width, height = opened.size
-    image = to_srgb(opened)
-    # Asked for only now: Pillow reads a PNG to its end to find EXIF, and what fails of it then must
-    # not pass for EXIF; and what Pillow has turned already, as it does TIFF, is upright by now.
-    exif = _read_exif(opened)
-    orientation = _read_orientation(exif)
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])
-        if orientation in _ON_ITS_SIDE:
-            width, height = height, width
-    # A JPEG with several frames, of which the first is read.
-    name = "jpeg" if opened.format == "MPO" else str(opened.format).lower()
-    return DecodedImage(image, width, height, name, exif)
-
-
-def _open(data: bytes) -> ImageFile.ImageFile:
-    """Read the header.
-
-    As `PIL.Image.open` does, less its check against decompression bombs: that knows neither this
-    machine's memory nor the reduced scale, and can be set for the whole process only.
-    """
-    Image.init()
-    claimed = ""
-    for name in FORMATS:
-        factory, accepts = Image.OPEN[name]
-        accepted = accepts(data[:16]) if accepts else True
-        if not accepted or isinstance(accepted, str):
-            # A string says which library Pillow was built without.
-            continue
-        try:
-            return factory(io.BytesIO(data), "")
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            if accepts and not claimed:
-                claimed = name
-    if claimed:
-        raise _broken(data, f"it starts like {claimed}, but its header cannot be read")
-    raise _not_an_image(data)
-
-
-def _not_an_image(data: bytes) -> ImageUnreadable:
-    unread = _UNREAD_BRANDS.get(data[8:12], "") if data[4:8] == b"ftyp" else ""
-    for start, name in _UNREAD_STARTS.items():
-        if data.startswith(start):
-            unread = name
-    if unread:
-        return ImageUnreadable(
-            SkipReason.UNSUPPORTED, f"{unread} is not read by this version; save it as JPEG"
-        )
-    return ImageUnreadable(
-        SkipReason.NOT_AN_IMAGE, "its bytes are of no image format that is read, whatever its name"
-    )
-
-
-def _unreadable(error: Exception, data: bytes) -> ImageUnreadable:
-    words = str(error) or type(error).__name__
-    if isinstance(error, Image.DecompressionBombError):
-        return ImageUnreadable(SkipReason.TOO_LARGE, f"{words} Save a smaller copy.")
-    return _broken(data, words, known_truncated=isinstance(error, EOFError))
-
-
-def _broken(data: bytes, words: str, *, known_truncated: bool = False) -> ImageUnreadable:
-    """Tell the file that ends too early from the one that is broken inside."""
-    says_so = any(clue in words.lower() for clue in ("truncated", "not enough", "premature"))
-    if known_truncated or says_so or ends_early(data):
-        return ImageUnreadable(
-            SkipReason.TRUNCATED, f"the file ends too early ({words}); copy it again"
-        )
-    return ImageUnreadable(SkipReason.CORRUPT, f"it cannot be decoded ({words}); copy it again")
-
-
-def _read_exif(opened: Image.Image) -> Image.Exif:
-    # A second boundary: malformed EXIF must not cost a good image. So below.
-    try:
-        return opened.getexif()
-    except Exception:  # noqa: BLE001
-        return Image.Exif()
-
-
-def _read_orientation(exif: Image.Exif) -> int:
-    try:
-        value = exif.get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001
-        return 1
-    return value if isinstance(value, int) else 1

@@ -11,9 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from embed.encoder import Pixels
 from embed.hub import TOKENIZER, fetch, quiet
-from embed.resizing import Resizing
+from embed.resizing import Pixels, Resizing
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
@@ -56,14 +55,10 @@ class OpenClipEncoder:
         device.place(self._model)
         facts: dict[str, Any] = self._model.visual.preprocess_cfg
         self._mean, self._std = tuple(facts["mean"]), tuple(facts["std"])
-        self._resizing = _resizing(spec, facts)
-        self.image_size = max(self._resizing.width, self._resizing.height)
+        self.resizing = _resizing(spec, facts)
+        self.image_size = max(self.resizing.width, self.resizing.height)
         self.fingerprint = _fingerprint(facts, self._tokenizer)
         self.dim: int = self._encode_texts([PROBE]).shape[1]
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        """Resize as published: shape (height, width, 3), uint8."""
-        return self._resizing.apply(image)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Shape (n, dim), float32, unit norm."""

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from embed.encoder import Pixels
+Pixels = NDArray[np.uint8]
+"""One prepared image: shape (height, width, 3), uint8, sRGB; all of one encoder share a shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resizing:
-    """How an image becomes ``height`` x ``width`` pixels. Safe to use from many threads.
+    """How an image becomes ``height`` x ``width`` pixels. Safe to use from many threads, and to
+    send to another process.
 
     Attributes:
         mode: "squash" ignores the aspect ratio. "crop" scales the shorter side to ``shortest`` and
@@ -20,6 +23,8 @@ class Resizing:
         resample: Pillow's filter.
         rounds: Whether half a pixel of a crop's offset is rounded to even, as torchvision does, or
             cut off, as transformers does.
+        reducing_gap: For "squash", how many times the result's size an image may be that is given
+            to the filter; a larger one is first reduced by whole numbers. None leaves that out.
     """
 
     width: int
@@ -28,11 +33,20 @@ class Resizing:
     shortest: int
     resample: Image.Resampling
     rounds: bool
+    reducing_gap: float | None = None
+
+    @classmethod
+    def squash(
+        cls, side: int, resample: Image.Resampling, reducing_gap: float | None = None
+    ) -> "Resizing":
+        """Return the resizing to a square that ignores the aspect ratio."""
+        return cls(side, side, "squash", 0, resample, False, reducing_gap)
 
     def apply(self, image: Image.Image) -> Pixels:
         """Return the resized image: shape (height, width, 3), uint8."""
         if self.mode == "squash":
-            return np.asarray(image.resize((self.width, self.height), self.resample))
+            size = (self.width, self.height)
+            return np.asarray(image.resize(size, self.resample, reducing_gap=self.reducing_gap))
         short, long = sorted(image.size)
         scaled = int(self.shortest * long / short)
         wide = image.width > image.height

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from embed.encoder import Pixels, unit
+from embed.encoder import unit
+from embed.resizing import Pixels
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 

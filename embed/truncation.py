@@ -8,6 +8,8 @@ import io
 
 from PIL import TiffImagePlugin
 
+from embed.boxes import end_early
+
 
 def ends_early(data: bytes) -> bool:
     """Return whether the bytes stop short of the end that their format declares.
@@ -24,8 +26,8 @@ def ends_early(data: bytes) -> bool:
         return not data.rstrip(b"\0").endswith(b";")
     if data.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")):
         return b"\xff\xd9" not in data[-64:]
-    if data[4:8] == b"ftyp":
-        return _boxes_end_early(data)
+    if data[4:8] in (b"ftyp", b"JXL "):
+        return end_early(data)
     if data.startswith((b"II*\0", b"MM\0*")):
         return _tiff_ends_early(data)
     return False
@@ -39,22 +41,6 @@ def _png_ends_early(data: bytes) -> bool:
             return False
         at += 12 + int.from_bytes(data[at : at + 4])
     return True
-
-
-def _boxes_end_early(data: bytes) -> bool:
-    """Walk the boxes of an ISO base media file (AVIF, HEIF)."""
-    at = 0
-    while at < len(data):
-        if at + 8 > len(data):
-            return True
-        size = int.from_bytes(data[at : at + 4])
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16])
-        if size < 8:
-            # The box goes on to the end of the file, or is nonsense.
-            return False
-        at += size
-    return at > len(data)
 
 
 def _tiff_ends_early(data: bytes) -> bool:

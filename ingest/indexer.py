@@ -1,14 +1,16 @@
 """The second half of a run: the files of a work list become rows."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 from embed.encoder import Encoder
+from ingest.decoding_pool import DecodingPool
 from ingest.entries import Entry, State
 from ingest.journal import Journal
-from ingest.metadata import FileFacts, move_record
+from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
-from ingest.stages import Outcome, Prepared, Preparer, Reader, Recognised, Refused, map_ahead
+from ingest.stages import Kept, Outcome, Prepared, Preparer, Reader, Recognised, Refused, map_ahead
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
 from schema.errors import SkipReason
@@ -43,23 +45,24 @@ def index(
         StoreError: The store failed; so with every error of the encoder and the journal. What had
             been embedded before is written, if it can be.
     """
-    prepare = Preparer(encoder, journal, max_pixels, read)
+    decoding = DecodingPool()
+    prepare = Preparer(encoder, journal, decoding, max_pixels, read)
     # While the encoder is busy with one batch the workers make the next, and one more to outlast
     # a run of large files. Only prepared pixels wait here, never files or full images.
     look_ahead = 2 * batch_size + workers
     writer = Writer(store, journal, tally)
     indexer = _Indexer(prepare, writer, store, journal, encoder, progress, number, batch_size)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
-    try:
+    # Each of these also after a second Ctrl-C during the one before: what is left waiting would
+    # keep the process alive.
+    with ExitStack() as at_the_end:
+        at_the_end.callback(writer.stop)
+        at_the_end.callback(pool.shutdown, cancel_futures=True)
+        # First of all: threads may be waiting for a slow file.
+        at_the_end.callback(decoding.close)
         for outcome in map_ahead(prepare, work, pool, look_ahead):
             indexer.take(outcome)
         indexer.finish()
-    finally:
-        try:
-            pool.shutdown(cancel_futures=True)
-        finally:
-            # Also after a second Ctrl-C: a writer left waiting would keep the process alive.
-            writer.stop()
 
 
 class _Indexer:
@@ -94,7 +97,7 @@ class _Indexer:
                 self._batch.append(outcome)
                 if len(self._batch) >= self._batch_size:
                     self._encode()
-            case Recognised() if _row_stays(outcome):
+            case Kept():
                 self._aside.append(Result("unchanged", self._indexed(outcome.file)))
             case Recognised():
                 self._recognised.append(outcome)
@@ -124,6 +127,7 @@ class _Indexer:
                     "indexed",
                     self._indexed(done.file),
                     Embedded(done.record, vectors[done.content]),
+                    malformed=done.malformed,
                 )
                 for done in batch
             ]
@@ -159,9 +163,19 @@ class _Indexer:
             if record is None or vector is None or record.content != known.file.content:
                 self.take(self._prepare(known.item, recognise=False))
                 continue
-            row = Embedded(move_record(record, known.file), vector)
+            described = make_record(
+                known.file,
+                known.facts,
+                width=record.width,
+                height=record.height,
+                format=record.format,
+                phash=record.phash,
+            )
+            row = Embedded(described, vector)
             kind: Kind = "unchanged" if known.is_own else "moved"
-            results.append(Result(kind, self._indexed(known.file), row))
+            results.append(
+                Result(kind, self._indexed(known.file), row, malformed=known.facts.malformed)
+            )
         self._hand_over(results)
 
     def _flush_aside(self) -> None:
@@ -183,8 +197,8 @@ class _Indexer:
             # Not seen by this scan: if it had a row, that goes with the others that are gone.
             return Result("skipped", None, skip=skip)
         indexed = before if before is not None and before.state == "indexed" else None
-        if refused.reason is SkipReason.UNREADABLE and indexed is not None:
-            # Its bytes may be what they were: the row stays, and the next scan tries again.
+        if indexed is not None and _may_be_as_before(refused, indexed):
+            # The row stays, and the next scan tries again.
             return Result("skipped", replace(indexed, scan=self._number), skip=skip)
         file = refused.file or FileFacts(
             root=refused.item.root.id,
@@ -200,11 +214,14 @@ class _Indexer:
         return Result("skipped", entry, skip=skip, drop=indexed.row_id if indexed else "")
 
 
-def _row_stays(known: Recognised) -> bool:
-    """Whether a file's own row says already all that there is to say of it."""
-    file, source = known.file, known.source
-    said = (source.size_bytes, source.mtime_ns, source.sidecar_ns)
-    return known.is_own and said == (file.size_bytes, file.mtime_ns, file.sidecar_ns)
+def _may_be_as_before(refused: Refused, indexed: Entry) -> bool:
+    """Whether a refused file may hold the image still that its row was made of."""
+    match refused.reason:
+        case SkipReason.UNREADABLE:
+            return True
+        case SkipReason.MISSING_PLUGIN:
+            return refused.file is not None and refused.file.content == indexed.content
+    return False
 
 
 def _entry(file: FileFacts, number: int, state: State, reason: str = "", detail: str = "") -> Entry:

@@ -1,18 +1,14 @@
-"""Which names a scan looks at: image extensions, hidden and junk entries, excluded patterns."""
+"""Which names a scan looks at: hidden and junk entries, kinds of files that hold no image,
+excluded patterns.
+
+A file is an image by its content. So every name is a candidate whose extension is not known to be
+of something else, one without an extension too; `ingest.reading` then looks at the first bytes.
+"""
 
 import re
 from collections.abc import Iterable
 from fnmatch import translate
-from functools import lru_cache
 from typing import Protocol
-
-from PIL import Image
-
-from embed.images import FORMATS
-
-NOT_YET_READ = frozenset({"heic", "heif", "hif", "jxl"})
-"""Extensions of formats that people have and Pillow alone does not read. They are candidates, so
-that a report names them instead of passing over them."""
 
 JUNK = frozenset(
     name.casefold()
@@ -32,22 +28,54 @@ JUNK = frozenset(
 """Entries that systems and programs make beside images, and that hold copies or no images."""
 
 
+NOT_IMAGES = frozenset({
+    # Videos.
+    "3g2", "3gp", "asf", "avi", "braw", "divx", "dv", "f4v", "flv", "insv", "lrv", "m2t",
+    "m2ts", "m2v", "m4v", "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mts",
+    "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "thm", "tod", "ts", "vob", "webm", "wmv", "wtv",
+    # Sound.
+    "aac", "ac3", "aif", "aiff", "amr", "ape", "au", "caf", "dsf", "flac", "m3u", "m3u8", "m4a",
+    "m4b", "m4p", "mid", "midi", "mka", "mp2", "mp3", "oga", "ogg", "opus", "pls", "ra", "wav",
+    "wma", "wv",
+    # Documents, and drawings that are no pixels.
+    "ai", "azw", "azw3", "bib", "cdr", "chm", "csv", "djvu", "doc", "docm", "docx", "dot",
+    "dotx", "dwg", "dxf", "eml", "epub", "fb2", "fodt", "htm", "html", "ics", "indd", "key",
+    "log", "md", "mht", "mhtml", "mobi", "msg", "numbers", "odg", "odp", "ods", "odt", "one",
+    "org", "otf", "ott", "pages", "pdf", "pfb", "pot", "pps", "ppsx", "ppt", "pptm", "pptx",
+    "ps", "pub", "rst", "rtf", "svg", "svgz", "tex", "tsv", "ttc", "ttf", "txt", "vcf", "vsd",
+    "vsdx", "webloc", "wks", "woff", "woff2", "wpd", "wps", "xhtml", "xls", "xlsb", "xlsm",
+    "xlsx", "xps",
+    # Archives and disk images.
+    "7z", "ace", "apk", "appimage", "arj", "bz2", "cab", "cbr", "cbz", "cpio", "crx", "deb",
+    "dmg", "gz", "img", "iso", "jar", "lha", "lz", "lz4", "lzh", "lzma", "msi", "nrg", "pkg",
+    "qcow2", "rar", "rpm", "sit", "sitx", "snap", "squashfs", "tar", "tbz", "tgz", "txz", "vdi",
+    "vhd", "vhdx", "vmdk", "war", "whl", "xz", "z", "zip", "zst",
+    # What programs keep beside images.
+    "aae", "acr", "cos", "cosessiondb", "costyle",
+    "crdownload", "cube", "db", "dop", "icc", "icm", "ini", "lnk",
+    "lock", "lrcat", "lrprev", "lrtemplate", "lut", "md5", "nksc", "on1", "par2",
+    "part", "pp3", "ptn1", "sfv", "sha1", "sha256", "sqlite", "sqlite3", "swp", "tmp",
+    "torrent", "url", "vrd", "xmp",
+    # Programs, code and data.
+    "a", "asm", "avro", "bat", "c", "cc", "cfg", "cfm", "class", "cmd", "com", "conf",
+    "cpp", "cs", "css", "cxx", "dll", "dylib", "ejs", "elf", "exe", "fish", "glb",
+    "gltf", "go", "gradle", "h", "h5", "hdf5", "hh", "hpp", "hxx", "idx", "ipynb", "java", "js",
+    "json", "json5", "jsonl", "jsx", "kt", "kts", "lua", "m", "map", "mat", "mdb", "mjs", "mm",
+    "mtl", "npy", "npz", "o", "obj", "onnx", "parquet", "pb", "pck", "pdb", "php", "pickle",
+    "pkl", "pl", "ply", "pm", "proto", "ps1", "psm1", "pt", "pth", "py", "pyc", "pyd", "pyo",
+    "pyx", "r", "rb", "rs", "s", "safetensors", "sav", "scala", "scss", "sh", "sln", "so",
+    "sql", "stl", "swift", "tfrecord", "toml", "tsx", "usdz", "vb", "vbs", "vue", "wasm", "xml",
+    "yaml", "yml", "zsh",
+})  # fmt: skip
+"""Extensions, in lower case, of files that hold no image of their own: they are passed over in
+silence, where any other file is looked at and named if it is no image. A name that images have
+too (``raw``, ``dcr``, ``raf``) is not among them."""
+
+
 class Excluded(Protocol):
     """Tells whether a path relative to its root is excluded."""
 
     def __call__(self, path: str) -> bool: ...
-
-
-@lru_cache(maxsize=1)
-def known_extensions() -> frozenset[str]:
-    """Return the extensions that make a file a candidate, in lower case and without the dot."""
-    Image.init()
-    read = {
-        extension[1:].lower()
-        for extension, name in Image.registered_extensions().items()
-        if name in FORMATS or name == "MPO"
-    }
-    return frozenset(read | NOT_YET_READ)
 
 
 def is_passed_over(name: str) -> bool:
@@ -56,9 +84,9 @@ def is_passed_over(name: str) -> bool:
 
 
 def is_candidate(name: str) -> bool:
-    """Whether the name ends like an image's."""
-    stem, dot, extension = name.rpartition(".")
-    return bool(stem and dot) and extension.lower() in known_extensions()
+    """Whether a file of this name may be an image."""
+    _, dot, extension = name.rpartition(".")
+    return not dot or extension.lower() not in NOT_IMAGES
 
 
 def compile_excluded(patterns: Iterable[str]) -> Excluded:

@@ -1,12 +1,12 @@
 """One run of ingestion, from scopes to a report.
 
     scan -> [read, hash, decode, prepare] -> encode -> [write, journal] -> prune
-             worker threads                caller's    writer's thread
+             threads and processes         caller's    writer's thread
                                            thread
 
 A file that cannot be used is counted and named, and nothing else. An encoder or a store that fails
-ends the run with its error. However a run ends, all its threads have ended with it, what the
-store had acknowledged is in the journal, and running again goes on from there.
+ends the run with its error. However a run ends, all its threads and processes have ended with it,
+what the store had acknowledged is in the journal, and running again goes on from there.
 """
 
 import os
@@ -17,7 +17,7 @@ from embed.encoder import Encoder
 from embed.images import default_max_pixels
 from ingest.indexer import index
 from ingest.journal import Journal
-from ingest.names import NOT_YET_READ, compile_excluded, known_extensions
+from ingest.names import compile_excluded
 from ingest.prune import prune as remove_gone
 from ingest.rehearsal import IdleEncoder, ReadOnlyStore
 from ingest.report import (
@@ -59,7 +59,7 @@ def ingest(
 
     Args:
         scopes: See `ingest.scopes.plan_scopes`.
-        workers: Threads that read and decode; None for `default_workers`.
+        workers: Threads that read, and processes that decode; None for `default_workers`.
         batch_size: Images per call of the encoder.
         prune: Whether rows are removed whose files are gone.
         allow_mass_prune: Whether that may be more than half of a root's rows.
@@ -72,6 +72,7 @@ def ingest(
         IngestInterrupted: Ctrl-C; carries the report so far.
         PruneRefused: All was done, but more than half of a root's images have gone.
         NothingUsable: The scopes hold no image that is or could be indexed.
+        EideticError: No decoding process can be started.
         StoreError: The store failed; so with `StoreUnreachable`.
         ArchiveError: The journal cannot be used.
     """
@@ -141,7 +142,7 @@ def ingest(
 
 
 def default_workers() -> int:
-    """Return how many threads read and decode: one per core, and at least two.
+    """Return how many files are read and decoded at a time: one per core, and at least two.
 
     They idle as soon as the next batches are ready, so that they take from the encoder what
     decoding costs and no more; the second hides the waiting for a disk or a network.
@@ -152,8 +153,10 @@ def default_workers() -> int:
 def _nothing_usable(scopes: Sequence[Scope], report: IngestReport) -> str:
     places = ", ".join(scope.location for scope in scopes)
     if not report.skips:
-        endings = " ".join(sorted(known_extensions() - NOT_YET_READ))
-        return f"{places}: no image found; give a folder with files that end in one of: {endings}"
+        return (
+            f"{places}: no file that may be an image; give a folder with images (hidden files, "
+            "videos, documents and the like are passed over)"
+        )
     first = report.skips[0]
     return (
         f"{places}: none of the {report.skipped:,} images found can be used; the first is "

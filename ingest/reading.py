@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from errno import ENOENT, ENOTDIR
 
+from embed.formats import HEAD_BYTES, refusal_at_sight
 from ingest.metadata import FileFacts
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
@@ -23,18 +24,21 @@ class FileContents:
     """One file as it was read.
 
     Attributes:
+        data: All of its bytes; none where its first ones show that it is no image.
         sidecar: Bytes of the XMP file beside it, empty where there is none.
         captions: Texts that its source holds about it beside the file.
+        refusal: Why it was not read to its end, None where it was.
     """
 
     file: FileFacts
     data: bytes
     sidecar: bytes = b""
     captions: tuple[str, ...] = ()
+    refusal: ImageUnreadable | None = None
 
 
 def read_file(item: WorkItem) -> FileContents:
-    """Read a file and its sidecar.
+    """Read a file and its sidecar; of a file that is no image, its first bytes only.
 
     Size and mtime are those from before the reading: a file that changes meanwhile differs from
     them at the next scan, and is read again.
@@ -52,13 +56,15 @@ def read_file(item: WorkItem) -> FileContents:
                 raise ImageUnreadable(
                     SkipReason.NOT_AN_IMAGE, "no longer a regular file; put the image back"
                 )
-            if facts.st_size > MAX_FILE_BYTES:
+            head = stream.read(min(HEAD_BYTES, facts.st_size))
+            refusal = refusal_at_sight(head)
+            if refusal is None and facts.st_size > MAX_FILE_BYTES:
                 raise ImageUnreadable(
                     SkipReason.TOO_LARGE,
                     f"the file has {facts.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
                     "save the image smaller",
                 )
-            data = stream.read(facts.st_size)
+            data = b"" if refusal else head + stream.read(facts.st_size - len(head))
     except OSError as error:
         if error.errno in (ENOENT, ENOTDIR):
             detail = "the file vanished between the scan and its reading; ingest again"
@@ -71,10 +77,12 @@ def read_file(item: WorkItem) -> FileContents:
         size_bytes=facts.st_size,
         mtime_ns=facts.st_mtime_ns,
         inode=facts.st_ino,
-        content=content_hash(data),
+        content="" if refusal else content_hash(data),
         read_ns=read_ns,
         sidecar_ns=item.file.sidecar_ns,
     )
+    if refusal is not None:
+        return FileContents(file, b"", refusal=refusal)
     return FileContents(file, data, _read_sidecar(item))
 
 

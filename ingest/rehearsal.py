@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image
 
-from embed.encoder import Encoder, Pixels
+from embed.encoder import Encoder
+from embed.resizing import Pixels
 from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
 from schema.store import Collection, Store
 
@@ -40,6 +40,9 @@ class ReadOnlyStore:
     def iterate(self, where: str = "") -> Iterator[ImageRecord]:
         return self._store.iterate(where)
 
+    def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
+        return self._store.iterate_vectors(where)
+
     def count(self, where: str = "") -> int:
         return self._store.count(where)
 
@@ -48,17 +51,14 @@ class ReadOnlyStore:
 
 
 class IdleEncoder:
-    """An encoder that prepares images and embeds none: its vectors are zero, never written."""
+    """An encoder that embeds nothing: its vectors are zero, and never written."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
         self.spec = encoder.spec
         self.dim = encoder.dim
+        self.resizing = encoder.resizing
         self.image_size = encoder.image_size
         self.fingerprint = encoder.fingerprint
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        return self._encoder.prepare(image)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         return np.zeros((len(batch), self.dim), dtype=np.float32)

@@ -46,6 +46,8 @@ class IngestReport:
         removed: Rows that were dropped: their files are gone, or hold no readable image any more.
         skipped: Files without a row; ``skips`` names each.
         cut_values: Metadata values that were cut to fit their field.
+        malformed_values: Metadata values that are there and cannot be used; what they would have
+            said is unknown.
         images_per_second: ``indexed`` over the whole run's ``seconds``.
     """
 
@@ -57,6 +59,7 @@ class IngestReport:
     skipped: int
     skips: tuple[Skip, ...]
     cut_values: int
+    malformed_values: int
     seconds: float
     images_per_second: float
 
@@ -88,6 +91,7 @@ class Tally:
     moved: int = 0
     removed: int = 0
     cut_values: int = 0
+    malformed_values: int = 0
     skips: list[Skip] = field(default_factory=list)
 
     def report(self, seconds: float) -> IngestReport:
@@ -101,6 +105,7 @@ class Tally:
             skipped=len(self.skips),
             skips=tuple(sorted(self.skips, key=lambda skip: skip.path)),
             cut_values=self.cut_values,
+            malformed_values=self.malformed_values,
             seconds=seconds,
             images_per_second=self.indexed / seconds if seconds > 0 else 0.0,
         )

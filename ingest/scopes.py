@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.addresses import PACKED_KINDS, look_up, packed_kind
 from ingest.names import is_passed_over
-from ingest.places import PACKED_KINDS, look_up, packed_kind
 from schema.errors import UsageError
 from schema.roots import Root
 

@@ -1,18 +1,21 @@
 """What happens to one file before it is embedded: read, hash, recognise, decode, prepare.
 
-These run in worker threads. Pillow releases the interpreter's lock while it decodes and resizes,
-so threads use all cores without the price of handing pixels from process to process.
+These run in threads that read, hash and ask the journal; what touches an image's bytes runs in
+processes of its own, see `ingest.decoding_pool`.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from embed.encoder import Encoder, Pixels
-from embed.images import decode_image
+from embed.encoder import Encoder
+from embed.resizing import Pixels, Resizing
+from ingest.decoding import Decoded, Job
+from ingest.decoding_pool import DecodingPool
 from ingest.entries import Entry
+from ingest.facts import Facts
 from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
 from ingest.reading import FileContents
@@ -23,11 +26,16 @@ from schema.records import ImageRecord, row_id
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A file whose image is to be embedded."""
+    """A file whose image is to be embedded.
+
+    Attributes:
+        malformed: Metadata values that could not be used.
+    """
 
     file: FileFacts
     record: ImageRecord
     pixels: Pixels
+    malformed: int
 
     @property
     def content(self) -> str:
@@ -36,16 +44,25 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A file whose own row says already all that there is to say of it."""
+
+    file: FileFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Recognised:
     """A file whose bytes have a row already: its own, or that of the file it was moved from.
 
     Attributes:
         source: What the journal says of the file that has the row.
+        facts: What the file and its sidecar say by now.
     """
 
     item: WorkItem
     file: FileFacts
     source: Entry
+    facts: Facts
 
     @property
     def is_own(self) -> bool:
@@ -58,7 +75,7 @@ class Refused:
     """A file that cannot be used, and why.
 
     Attributes:
-        file: None where not even its bytes could be read.
+        file: None where it could not be opened.
         before: What the journal says of it.
     """
 
@@ -69,7 +86,7 @@ class Refused:
     detail: str
 
 
-Outcome = Prepared | Recognised | Refused
+Outcome = Prepared | Kept | Recognised | Refused
 
 Reader = Callable[[WorkItem], FileContents]
 """Gives the bytes of an item, see `ingest.sources.Source.read`."""
@@ -78,9 +95,17 @@ Reader = Callable[[WorkItem], FileContents]
 class Preparer:
     """Takes files as far as they can go without the encoder's model. Safe in many threads."""
 
-    def __init__(self, encoder: Encoder, journal: Journal, max_pixels: int, read: Reader) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        journal: Journal,
+        decoding: DecodingPool,
+        max_pixels: int,
+        read: Reader,
+    ) -> None:
         self._encoder = encoder
         self._journal = journal
+        self._decoding = decoding
         self._max_pixels = max_pixels
         self._read = read
 
@@ -99,21 +124,52 @@ class Preparer:
         except ImageUnreadable as refusal:
             return Refused(item, None, before, refusal.reason, refusal.detail)
         file = found.file
-        if recognise:
-            if before and before.state == "indexed" and before.content == file.content:
-                return Recognised(item, file, before)
-            source = self._journal.find_content(file.content)
-            if source:
-                return Recognised(item, file, source)
         try:
-            decoded = decode_image(
-                found.data, target_size=self._encoder.image_size, max_pixels=self._max_pixels
-            )
+            if found.refusal is not None:
+                raise found.refusal
+            source = self._row_of(file, before) if recognise else None
+            if source is None:
+                return self._prepare(item, found)
+            if _says_it_all(source, file):
+                return Kept(file)
+            return Recognised(item, file, source, self._decode(item, found, None).facts)
         except ImageUnreadable as refusal:
             return Refused(item, file, before, refusal.reason, refusal.detail)
-        pixels = self._encoder.prepare(decoded.image)
-        record = make_record(file, decoded, found.sidecar, found.captions)
-        return Prepared(file, record, pixels)
+
+    def _row_of(self, file: FileFacts, before: Entry | None) -> Entry | None:
+        """Return an entry whose row holds the same bytes, the file's own if it can be."""
+        if before and before.state == "indexed" and before.content == file.content:
+            return before
+        return self._journal.find_content(file.content)
+
+    def _prepare(self, item: WorkItem, found: FileContents) -> Prepared:
+        decoded = self._decode(item, found, self._encoder.resizing)
+        if decoded.pixels is None:
+            raise ValueError(f"{item.location}: decoded without pixels")
+        record = make_record(
+            found.file,
+            decoded.facts,
+            width=decoded.width,
+            height=decoded.height,
+            format=decoded.format,
+            phash=decoded.phash,
+        )
+        return Prepared(found.file, record, decoded.pixels, decoded.facts.malformed)
+
+    def _decode(self, item: WorkItem, found: FileContents, resizing: Resizing | None) -> Decoded:
+        job = Job(found.sidecar, resizing, self._encoder.image_size, self._max_pixels)
+        decoded = self._decoding.decode(job, found.data, name=item.location)
+        return replace(decoded, facts=replace(decoded.facts, captions=found.captions))
+
+
+def _says_it_all(source: Entry, file: FileFacts) -> bool:
+    """Whether a row is the file's own, and was made of it and its sidecar as they are."""
+    said = (source.size_bytes, source.mtime_ns, source.sidecar_ns)
+    return source.row_id == row_id(file.root, file.path) and said == (
+        file.size_bytes,
+        file.mtime_ns,
+        file.sidecar_ns,
+    )
 
 
 In = TypeVar("In")

@@ -62,8 +62,9 @@ class Unwalkable:
 def walk(scope: Scope, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
     """Yield what a scope holds: per folder its files by name, then its sub-folders by name.
 
-    FIFOs, devices and sockets, other extensions, hidden, junk and excluded entries and the
-    folders of other roots are passed over in silence. A file that vanishes meanwhile is left out.
+    FIFOs, devices and sockets, files of other kinds by their extension, hidden, junk and excluded
+    entries and the folders of other roots are passed over in silence. A file that vanishes
+    meanwhile is left out.
     """
     if scope.only is not None:
         yield from _look_at_one(scope, scope.only, excluded)
@@ -133,15 +134,15 @@ def _list(scope: Scope, folder: str) -> tuple[list[str], list[str], Companions]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
-            elif is_candidate(entry.name):
-                files.append(entry.name)
-            elif entry.name.lower().endswith(f".{SIDECAR_EXTENSION}"):
-                sidecars.append(entry.name)
             elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
                 log.info(
                     "%s: a link to a folder, not entered; ingest its target by its own path",
                     entry.path,
                 )
+            elif is_candidate(entry.name):
+                files.append(entry.name)
+            elif entry.name.lower().endswith(f".{SIDECAR_EXTENSION}"):
+                sidecars.append(entry.name)
     files.sort()
     folders.sort()
     return files, folders, Companions(files + sidecars)

@@ -26,6 +26,7 @@ class Result:
         row: What to write, None if the row stays as it is or there is none.
         entry: What the journal is to say; None to leave it as it is.
         drop: Id of a row that is no longer true, or "".
+        malformed: Metadata values of the file that could not be used.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Result:
     row: Embedded | None = None
     skip: Skip | None = None
     drop: str = ""
+    malformed: int = 0
 
 
 class Writer:
@@ -93,6 +95,7 @@ class Writer:
             self._store.delete(drops)
         self._journal.record([result.entry for result in results if result.entry is not None])
         self._tally.removed += len(drops)
+        self._tally.malformed_values += sum(result.malformed for result in results)
         for result in results:
             match result.kind:
                 case "indexed":

@@ -83,6 +83,9 @@ class SkipReason(StrEnum):
     UNSUPPORTED = "unsupported-format"
     DEVELOPED = "developed"
     OUTSIDE = "outside"
+    MISSING_PLUGIN = "missing-plugin"
+    DECODER_CRASHED = "decoder-crashed"
+    DECODER_TIMED_OUT = "decoder-timed-out"
 
 
 class ImageUnreadable(NoUsableImage):

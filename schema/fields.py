@@ -14,7 +14,7 @@ from schema.records import Embedded, ImageRecord
 if TYPE_CHECKING:
     from pymilvus import CollectionSchema
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VECTOR_FIELD = "vector"
 SPARSE_FIELD = "text_sparse"
 
@@ -62,6 +62,7 @@ FIELDS: tuple[Field, ...] = (
     Field("format", "text", 32),
     Field("taken_at", "int"),
     Field("utc_offset_min", "int"),
+    Field("taken_from", "text", 8),
     Field("camera", "text", 256),
     Field("lens", "text", 256),
     Field("iso_speed", "int"),

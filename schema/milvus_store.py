@@ -21,7 +21,7 @@ from schema.fields import (
 )
 from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, find_profile
 from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vector, Vectors
-from schema.store import Collection
+from schema.store import ROWS_PER_BATCH, Collection
 
 ROWS_PER_CALL = 500
 """Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
@@ -189,23 +189,13 @@ class MilvusStore:
         return [[_match(hit) for hit in hits] for hits in found]
 
     def iterate(self, where: str = "") -> Iterator[ImageRecord]:
-        doing = "read the rows"
-        pages = self._read(
-            doing,
-            self._client.query_iterator,
-            where=where,
-            batch_size=1000,
-            filter=where,
-            output_fields=list(FIELD_NAMES),
-        )
-        try:
-            while True:
-                page = self.connection.call(doing, pages.next, where=where)
-                if not page:
-                    return
-                yield from map(from_row, page)
-        finally:
-            pages.close()
+        for page in self._pages(where, list(FIELD_NAMES)):
+            yield from map(from_row, page)
+
+    def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
+        for page in self._pages(where, ["id", VECTOR_FIELD]):
+            vectors = np.array([row[VECTOR_FIELD] for row in page], dtype=np.float32)
+            yield [row["id"] for row in page], vectors
 
     def count(self, where: str = "") -> int:
         return self._count(where, self._consistency)
@@ -247,6 +237,22 @@ class MilvusStore:
             consistency_level=consistency,
         )
         return int(rows[0]["count(*)"])
+
+    def _pages(self, where: str, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
+        doing = "read the rows"
+        pages = self._read(
+            doing,
+            self._client.query_iterator,
+            where=where,
+            batch_size=ROWS_PER_BATCH,
+            filter=where,
+            output_fields=fields,
+        )
+        try:
+            while page := self.connection.call(doing, pages.next, where=where):
+                yield page
+        finally:
+            pages.close()
 
     def _fetch(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(ids), ROWS_PER_CALL):

@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 View = Literal["photo", "frame", "crop"]
 
+TakenFrom = Literal["exif", "xmp", "iptc", "name", "file"]
+"""Who says when an image was taken: metadata in the file or beside it, the file's name, or only the
+file's modification time."""
+
 Vector = NDArray[np.float32]
 """One embedding: shape (dim,), float32, unit L2 norm."""
 
@@ -47,10 +51,14 @@ class ImageRecord:
         width: Pixels after orientation, as a viewer shows the image; so is ``height``.
         format: Lower-case name of the format found in the bytes ("jpeg", "png").
         taken_at: Milliseconds since the epoch of the local wall clock at capture.
+        taken_from: Who says so; a file's date often is that of a copy.
         utc_offset_min: Minutes east of UTC of that wall clock.
         shutter_s: Exposure time in seconds; ``focal_mm`` millimetres; ``aperture`` f-number.
         lat: Degrees north, [-90, 90]; ``lon`` degrees east, [-180, 180]. Both or neither.
-        text: Words to search by: title, description, keywords, file name.
+        place: Name of the city or place; so is ``country``. As written in the metadata, else by the
+            position.
+        rating: Stars, 1 to 5, or -1 for rejected; none is unknown.
+        text: Words to search by: file and folder names, title, description, keywords, place.
         phash: Perceptual hash, a signed 64-bit integer.
     """
 
@@ -67,6 +75,7 @@ class ImageRecord:
     offset_ms: int = 0
     taken_at: int | None = None
     utc_offset_min: int | None = None
+    taken_from: TakenFrom | None = None
     camera: str | None = None
     lens: str | None = None
     iso_speed: int | None = None

@@ -3,12 +3,16 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from schema.errors import ArchiveError
+
+LEFTOVER_AGE_S = 600
+"""The list is written in milliseconds; a temporary file of this age is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,16 @@ class Root:
     def is_local(self) -> bool:
         """Whether it is a folder of this machine, neither a URL nor a packed file."""
         return "://" not in self.location
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be reached now: the folder or packed file of a disk that is not mounted
+        cannot. A URL is taken for there: whether it is, only its host can tell.
+        """
+        _, place = self.packed
+        if "://" in (place or self.location):
+            return True
+        return Path(place).is_file() if place else Path(self.location).is_dir()
 
     @property
     def packed(self) -> tuple[str, str]:
@@ -50,6 +64,14 @@ class Root:
             # Beside the page that lists it, as a browser would look for it.
             return f"{self.location.rpartition('/')[0]}/{path}"
         return f"{self.location.rstrip('/')}/{path}"
+
+    def below(self, place: str) -> str:
+        """Return the path of the file that `locate` puts at a place, "" where it is not in it."""
+        # No path holds this, so that it shows what stands before and behind every path.
+        before, _, behind = self.locate("\0").partition("\0")
+        if not place.startswith(before) or not place.endswith(behind):
+            return ""
+        return place[len(before) : len(place) - len(behind)]
 
     @classmethod
     def at(cls, location: str) -> "Root":
@@ -90,13 +112,22 @@ def save_roots(path: Path, roots: Iterable[Root]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=2, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file, indent=2, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise ArchiveError(
             f"{path}: cannot be written ({error.strerror}); check the permissions of the data "
             "folder and that its disk has room"
         ) from error
+
+
+def find_leftovers(path: Path) -> list[Path]:
+    """Return the temporary files that killed processes left beside the roots file, by name."""
+    newest = time.time() - LEFTOVER_AGE_S
+    return sorted(f for f in path.parent.glob(f"{path.name}?*") if f.stat().st_mtime < newest)

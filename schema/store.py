@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -9,6 +10,10 @@ import numpy as np
 
 from schema.errors import ArchiveMismatch, UsageError
 from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+
+ROWS_PER_BATCH = 4000
+"""What an iteration holds at a time: with 1,024 dimensions a message of 16 MB, a quarter of what a
+Milvus server accepts. Smaller batches cost: the embedded store reads every row for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,13 @@ class Store(Protocol):
         """Yield every matching row in no particular order, with memory bounded by a batch."""
         ...
 
+    def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
+        """Yield the matching rows' ids and vectors by the batch, in no particular order.
+
+        Vectors are as they are stored: shape (n, dim), float32, whatever their norm.
+        """
+        ...
+
     def count(self, where: str = "") -> int:
         """Return how many rows match."""
         ...
@@ -159,6 +171,11 @@ class MemoryStore:
 
     def iterate(self, where: str = "") -> Iterator[ImageRecord]:
         yield from [row.record for row in self._select(where)]
+
+    def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
+        rows = iter(self._select(where))
+        while batch := list(islice(rows, ROWS_PER_BATCH)):
+            yield [row.record.id for row in batch], np.stack([row.vector for row in batch])
 
     def count(self, where: str = "") -> int:
         return len(self._select(where))

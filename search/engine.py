@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from embed.encoder import Encoder, Pixels, unit
+from embed.encoder import Encoder, unit
 from embed.images import decode_image, default_max_pixels
+from embed.resizing import Pixels
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
 from schema.records import Match, Vector
 from schema.store import Store
@@ -56,7 +57,7 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
         )
     except ImageUnreadable as error:
         raise NoUsableImage(f"query image {image.name}: {error}") from error
-    return encoder.prepare(decoded.image)
+    return encoder.resizing.apply(decoded.image)
 
 
 def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:

@@ -12,8 +12,8 @@ PUBLIC = {
         "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
     ),
     "embed": (
-        "DecodedImage Encoder Model Pixels RECOMMENDED catalogue decode_image "
-        "default_max_pixels describe load_encoder resolve "
+        "DecodedImage Encoder ImageHeader Model Pixels RECOMMENDED Resizing catalogue decode_image "
+        "default_max_pixels describe load_encoder read_header resolve "
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (

@@ -2,23 +2,29 @@
 
 import logging
 import os
+import re
 import sys
 
+from eidetic.cli.stdout import OutputLost, replace_stdout
+
 GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri"})
-GLOBAL_FLAGS = frozenset({"--json", "-q", "--quiet", "-v", "--verbose"})
+GLOBAL_FLAGS = re.compile("--json|--quiet|--verbose|-[qv]+")
 
 
 def main() -> None:
     """Run the command of this process's arguments and end the process with its code."""
+    replace_stdout()
     code = run(sys.argv[1:])
-    try:
-        # A stream is None where the caller has closed it.
-        for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            # stderr is None where the caller has closed it.
             if stream is not None:
                 stream.flush()
-    except OSError:
-        # Whoever read the output has gone, as `head` does.
-        code = code or 1
+        except OutputLost as error:
+            code = code or _report(error)
+        except OSError:
+            # Whoever read the output has gone.
+            code = code or 1
     # All is closed and written. Taking down numpy, pandas, Arrow and gRPC module by module would
     # cost a search a quarter of its time.
     os._exit(code)
@@ -53,7 +59,9 @@ def hoist(arguments: list[str]) -> list[str]:
     for argument in queue:
         if argument == "--":
             rest += [argument, *queue]
-        elif argument in GLOBAL_FLAGS or argument.partition("=")[0] in GLOBAL_VALUES - {argument}:
+        elif GLOBAL_FLAGS.fullmatch(argument) or (
+            "=" in argument and argument.partition("=")[0] in GLOBAL_VALUES
+        ):
             front.append(argument)
         elif argument in GLOBAL_VALUES and (value := next(queue, None)) is not None:
             front += [argument, value]
@@ -70,6 +78,9 @@ def _report(error: Exception) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         log.debug("where it was raised", exc_info=error)
         return error.exit_code
+    if isinstance(error, OutputLost):
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return EideticError.exit_code
     print(  # noqa: T201
         f"error: something nobody planned for: {type(error).__name__}: {error}\n"
         "Please report it with the output of the same command and -v.",

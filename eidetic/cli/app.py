@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eidetic.cli import about, fill, find
+from eidetic.cli import about, care, fill, find
 from eidetic.cli.options import Options
 
 app = typer.Typer(
@@ -73,5 +73,8 @@ app.command("search")(find.search)
 app.command("similar")(find.similar)
 app.command("status")(about.status)
 app.command("models")(about.models)
+app.command("show")(care.show)
+app.command("doctor")(care.doctor)
+app.add_typer(care.roots)
 app.command("evaluate")(about.evaluate)
 app.command("demo")(fill.demo)

@@ -128,8 +128,14 @@ def demo(
     """
     from eidetic import demo as story
     from eidetic.cli.progress import Bar
+    from schema import UsageError
 
     given = options(context)
+    if given.archive is not None or given.uri is not None:
+        raise UsageError(
+            "the demo makes an archive of its own, 'demo', in the embedded store, and takes "
+            "neither --archive nor --uri; leave them out, or choose the folder with --data-dir"
+        )
     with story.open_demo(data_dir=given.data_dir) as archive:
         images = story.find_images(archive, folder)
         typer.echo(
@@ -191,6 +197,9 @@ def _show(
     print_facts((name if name == "scanned" else would + name, f"{facts[name]:,}") for name in names)
     if report.cut_values:
         typer.echo(f"{report.cut_values:,} metadata values were cut to fit", err=True)
+    if report.malformed_values:
+        count = f"{report.malformed_values:,} metadata values"
+        typer.echo(f"{count} cannot be used and were left out", err=True)
     if report.indexed and not dry_run:
         typer.echo(f"{report.seconds:.1f} s, {report.images_per_second:.1f} images a second")
     _show_skips(report)

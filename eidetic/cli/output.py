@@ -108,7 +108,8 @@ def human_bytes(size: int) -> str:
 def _hit_cells(hit: "Hit") -> tuple[str, ...]:
     record = hit.record
     taken = ""
-    if record.taken_at is not None:
+    # A file's date often is that of a copy: --json has it, with where it is from.
+    if record.taken_at is not None and record.taken_from != "file":
         taken = datetime.fromtimestamp(record.taken_at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
     size = f"{record.width} x {record.height}"
     return (

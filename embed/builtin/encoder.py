@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from embed.encoder import Pixels, unit
+from embed.encoder import unit
+from embed.resizing import Pixels, Resizing
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
@@ -115,18 +116,11 @@ class BuiltinEncoder:
         self._loading = threading.RLock()
         self.dim = self._facts.dim
         self.image_size = self._facts.image_size
+        # Squashing loses no part of the image; the training views were stretched both ways.
+        self.resizing = Resizing.squash(self.image_size, Image.Resampling.BICUBIC, reducing_gap=4.0)
         self.languages = self._facts.languages
         self.logit_scale = self._facts.logit_scale
         self.fingerprint = f"builtin-{self._facts.version}-{self._facts.preprocessing}"
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        """Squash to the model's square: shape (size, size, 3), uint8.
-
-        Squashing loses no part of the image; the training views were stretched both ways.
-        """
-        size = (self.image_size, self.image_size)
-        small = image.convert("RGB").resize(size, Image.Resampling.BICUBIC, reducing_gap=4.0)
-        return np.asarray(small, dtype=np.uint8)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Embed prepared images: shape (n, dim), float32, unit norm, in order."""

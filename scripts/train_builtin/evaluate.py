@@ -195,7 +195,7 @@ def measure_views(
     vectors = []
     for row in rows[:count]:
         image = load(row.image)
-        views = [encoder.prepare(_view(image, rng)) for _ in range(4)]
+        views = [encoder.resizing.apply(_view(image, rng)) for _ in range(4)]
         vectors.append(encoder.encode_images(views))
     return {"images": 4 * len(vectors), "right_of_4": groups_of_four(np.concatenate(vectors))}
 
@@ -217,7 +217,7 @@ def _view(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 def measure_speed(rows: Sequence[Example]) -> dict[str, float]:
     """Milliseconds of one core per prepared image and per text, best of five runs."""
     encoder = BuiltinEncoder(intra_op_num_threads=1)
-    images = [encoder.prepare(load(row.image)) for row in rows[:128]]
+    images = [encoder.resizing.apply(load(row.image)) for row in rows[:128]]
     texts = [row.captions[0] for row in rows[:128]]
     encoder.encode_images(images[:32])
     encoder.encode_texts(texts[:1])
@@ -251,7 +251,7 @@ began = time.perf_counter()
 encoder = BuiltinEncoder()
 encoder.encode_texts(["a dog"])
 text = time.perf_counter() - began
-encoder.encode_images([encoder.prepare(Image.new("RGB", (200, 100)))])
+encoder.encode_images([encoder.resizing.apply(Image.new("RGB", (200, 100)))])
 both = time.perf_counter() - began
 print(json.dumps({"libraries_s": round(libraries, 3), "first_text_s": round(text, 3),
                   "both_towers_s": round(both, 3), "torch": "torch" in sys.modules}))

@@ -69,6 +69,12 @@ def test_ingest_reports_what_it_did_under_the_keys_of_the_contract(run: Run, ima
     assert (skip["path"], skip["reason"]) == (str(images / "notes.jpg"), "not-an-image")
 
 
+def test_ingest_says_how_many_metadata_values_cannot_be_used(run: Run, images: Path) -> None:
+    write_image(images / "odd.jpg", xmp=b"<not XMP")
+    done = run("ingest", images, "--model", "builtin")
+    assert "1 metadata values cannot be used and were left out" in done.stderr
+
+
 def test_a_second_ingest_finds_everything_unchanged(run: Run, archive: Path) -> None:
     report = answer(run("ingest", archive, "--json"))
     assert (report["indexed"], report["unchanged"]) == (0, 5)
@@ -130,6 +136,48 @@ def test_status_and_models_tell_about_themselves(run: Run, archive: Path) -> Non
     assert "Apache-2.0" in run("models").stdout
 
 
+def test_the_doctor_finds_what_is_wrong_and_mends_it(run: Run, archive: Path) -> None:
+    healthy = answer(run("doctor", "--json"))
+    assert (healthy["files"], healthy["journal"], healthy["rows"]) == (5, 5, 5)
+    assert (healthy["recall_at_10"], healthy["problems"]) == (1.0, [])
+    (archive / "red.png").unlink()
+    ill = answer(run("doctor", "--json", code=3))
+    assert ill["problems"] == [
+        {
+            "kind": "orphaned",
+            "count": 1,
+            "detail": "rows or entries of files that are gone",
+            "fix": "eidetic doctor --fix",
+            "examples": [str(archive / "red.png")],
+        }
+    ]
+    text = run("doctor", code=3).stdout
+    assert "orphaned (1): rows or entries of files that are gone" in text
+    assert "next: eidetic doctor --fix" in text
+    assert "every file and row is accounted for" in run("doctor", "--fix").stdout
+    assert answer(run("status", "--json"))["rows"] == 4
+
+
+def test_show_tells_everything_known_of_an_image(run: Run, archive: Path) -> None:
+    facts = answer(run("show", archive / "red.png", "--json"))
+    assert set(facts) == {"id", "path", "indexed", "row", "file", "journal", "same_content"}
+    assert "png, 64 x 48 pixels" in run("show", facts["id"]).stdout
+    write_image(archive / "new.png", "white")
+    assert "index it with: eidetic ingest" in run("show", archive / "new.png", code=3).stderr
+
+
+def test_a_root_is_listed_moved_and_forgotten(run: Run, archive: Path) -> None:
+    (root,) = answer(run("roots", "--json"))["roots"]
+    assert set(root) == {"id", "location", "rows", "there"}
+    new = archive.rename(archive.with_name("elsewhere"))
+    assert "away" in run("roots", "list").stdout
+    moved = answer(run("roots", "move", archive, new, "--json"))
+    assert (moved["id"], moved["location"], moved["found"]) == (root["id"], str(new), 5)
+    assert "this drops 5 rows" in run("roots", "forget", new, code=2).stderr
+    assert answer(run("roots", "forget", root["id"], "--yes", "--json"))["rows"] == 5
+    assert answer(run("status", "--json"))["rows"] == 0
+
+
 def test_evaluate_measures_recall_under_the_keys_of_the_contract(
     run: Run, archive: Path, tmp_path: Path
 ) -> None:
@@ -155,7 +203,9 @@ def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
     assert run("-q", "ingest", images, "--json").stderr == ""
 
 
-COMMANDS = ("ingest", "search", "similar", "status", "models", "evaluate", "demo")
+COMMANDS = (
+    "ingest", "search", "similar", "status", "show", "roots", "doctor", "models", "evaluate", "demo"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
@@ -281,6 +331,38 @@ class TestBadInput:
             assert "open in another process" in run("search", "dog", code=4).stderr
             holder.communicate(b"")
         assert answer(run("search", "dog", "--json"))["total_rows"] == 5
+
+    def test_the_demo_with_an_archive_of_another_name(self, run: Run) -> None:
+        assert "takes neither --archive nor --uri" in run("demo", "--archive", "a", code=2).stderr
+
+    def test_an_output_that_cannot_be_written(self, environ: dict[str, str]) -> None:
+        for buffered in ({}, {"PYTHONUNBUFFERED": "1"}):
+            with open("/dev/full", "w") as full:  # noqa: PTH123
+                done = subprocess.run(
+                    [EIDETIC, "models"],
+                    env=environ | buffered,
+                    stdout=full,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    check=False,
+                )
+            assert done.returncode == 1
+            assert done.stderr.startswith("error: the output cannot be written (No space left")
+            assert done.stderr.count("error") == 1
+
+    def test_an_output_whose_reader_has_gone(self, environ: dict[str, str]) -> None:
+        command = f"{EIDETIC} models --json | head -c 1"
+        done = subprocess.run(command, shell=True, env=environ, capture_output=True, check=False)
+        assert (done.stdout, done.stderr) == (b"[", b"")
+
+    def test_an_output_that_lacks_a_character(
+        self, run: Run, environ: dict[str, str], archive: Path
+    ) -> None:
+        (archive / "red.png").rename(archive / "röt.png")
+        run("ingest", archive)
+        environ["PYTHONIOENCODING"] = "ascii"
+        assert "r\\xf6t.png" in run("search", "red").stdout
+        assert "r\\xf6t.png" in run("similar", archive / "röt.png").stdout
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ class Replay(ToyEncoder):
                     target_size=self.image_size,
                     max_pixels=default_max_pixels(),
                 )
-                self._images[key(self.prepare(decoded.image))] = row
+                self._images[key(self.resizing.apply(decoded.image))] = row
         self._image_vectors, self._text_vectors = images, texts
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
@@ -70,8 +70,8 @@ def replay(kit: Path) -> Replay:
 def test_recall_of_genuine_vectors_survives_the_whole_system(
     kit: Path, replay: Replay, store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eidetic.archive.load_encoder", lambda spec: replay)
-    monkeypatch.setattr("eidetic.archive.resolve", lambda spec: spec)
+    monkeypatch.setattr("eidetic.opening.load_encoder", lambda spec: replay)
+    monkeypatch.setattr("eidetic.opening.resolve", lambda spec: spec)
     captions = tmp_path / "captions.jsonl"
     captions.write_text(
         "\n".join(

@@ -30,5 +30,5 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         encoder.spec = spec
         return encoder
 
-    monkeypatch.setattr("eidetic.archive.load_encoder", load)
+    monkeypatch.setattr("eidetic.opening.load_encoder", load)
     return loaded

@@ -102,7 +102,8 @@ def test_a_hit_has_the_keys_of_the_contract(images: Path) -> None:
         "rank", "id", "score", "path", "view", "offset_ms", "width", "height", "taken_at", "camera",
         "lat", "lon", "tags",
     }  # fmt: skip
-    assert answer["hits"][0]["taken_at"] is None
+    assert answer["hits"][0]["taken_from"] == "file"
+    assert answer["hits"][0]["camera"] is None
     assert answer["hits"][0]["tags"] == []
 
 

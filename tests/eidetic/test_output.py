@@ -31,6 +31,16 @@ def test_shared_options_may_follow_the_command() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("flags", ["-q", "-v", "-qv", "-vq", "-vv"])
+def test_short_flags_may_be_written_as_one_after_the_command(flags: str) -> None:
+    assert hoist(["search", "dog", flags]) == [flags, "search", "dog"]
+
+
+def test_short_options_of_a_command_stay_with_it() -> None:
+    given = ["search", "dog", "-0", "-k", "3", "-quiet", "-"]
+    assert hoist(given) == given
+
+
 def test_what_follows_two_dashes_stays_where_it_is() -> None:
     assert hoist(["search", "--", "--json", "-q"]) == ["search", "--", "--json", "-q"]
 

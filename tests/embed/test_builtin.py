@@ -66,13 +66,13 @@ def test_it_says_which_languages_it_understands(encoder):
 
 
 def test_prepared_images_share_one_shape_whatever_the_aspect_ratio(encoder, images):
-    shapes = {encoder.prepare(image).shape for image in images}
+    shapes = {encoder.resizing.apply(image).shape for image in images}
     assert shapes == {(encoder.image_size, encoder.image_size, 3)}
-    assert encoder.prepare(images[0]).dtype == np.uint8
+    assert encoder.resizing.apply(images[0]).dtype == np.uint8
 
 
 def test_image_vectors_are_unit_float32_rows(encoder, images):
-    vectors = encoder.encode_images([encoder.prepare(image) for image in images])
+    vectors = encoder.encode_images([encoder.resizing.apply(image) for image in images])
     assert vectors.shape == (len(images), encoder.dim)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -92,13 +92,13 @@ def test_no_input_gives_no_rows(encoder):
 
 def test_the_same_input_gives_the_same_bytes_in_another_encoder(encoder, images):
     again = BuiltinEncoder()
-    batch = [encoder.prepare(image) for image in images]
+    batch = [encoder.resizing.apply(image) for image in images]
     assert np.array_equal(encoder.encode_images(batch), again.encode_images(batch))
     assert np.array_equal(encoder.encode_texts(["a red bus"]), again.encode_texts(["a red bus"]))
 
 
 def test_the_batch_an_image_is_in_does_not_matter(encoder, images):
-    batch = [encoder.prepare(image) for image in images] * 15
+    batch = [encoder.resizing.apply(image) for image in images] * 15
     together = encoder.encode_images(batch)
     alone = np.concatenate([encoder.encode_images([image]) for image in batch[:5]])
     np.testing.assert_allclose(together[:5], alone, atol=2e-5)
@@ -114,7 +114,7 @@ def test_the_batch_a_text_is_in_does_not_matter(encoder):
 
 
 def test_the_number_of_threads_does_not_matter(encoder, images):
-    batch = [encoder.prepare(image) for image in images]
+    batch = [encoder.resizing.apply(image) for image in images]
     single = BuiltinEncoder(intra_op_num_threads=1)
     np.testing.assert_allclose(encoder.encode_images(batch), single.encode_images(batch), atol=2e-5)
 
@@ -177,7 +177,7 @@ def test_threads_that_start_together_load_each_tower_once(monkeypatch, images):
     opened = []
     monkeypatch.setattr(BuiltinEncoder, "_checked", spying_on(BuiltinEncoder._checked, opened))
     shared = BuiltinEncoder()
-    prepared = [shared.prepare(images[0])]
+    prepared = [shared.resizing.apply(images[0])]
     threads = [threading.Thread(target=shared.encode_images, args=(prepared,)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -207,7 +207,7 @@ def test_using_it_imports_no_torch():
     loaded = run_python(
         "import json, sys; from PIL import Image; from embed.builtin import BuiltinEncoder;"
         "e = BuiltinEncoder(); e.encode_texts(['a dog']);"
-        "e.encode_images([e.prepare(Image.new('RGB', (9, 9)))]);"
+        "e.encode_images([e.resizing.apply(Image.new('RGB', (9, 9)))]);"
         "print(json.dumps([m for m in ('torch', 'onnxruntime') if m in sys.modules]))"
     )
     assert loaded == ["onnxruntime"]
@@ -234,7 +234,7 @@ def test_a_cut_off_image_tower_makes_the_model_unavailable(copied_data, images):
     (copied_data / "image.onnx").write_bytes(whole[:1000])
     broken = BuiltinEncoder(data=copied_data)
     with pytest.raises(ModelUnavailable, match=r"image\.onnx has 1000 bytes"):
-        broken.encode_images([broken.prepare(images[0])])
+        broken.encode_images([broken.resizing.apply(images[0])])
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": "1", "dim": "many"}'])
@@ -275,7 +275,7 @@ def test_captions_find_their_images_among_those_of_the_kit(encoder, kit, languag
     prepared = []
     for line in with_captions:
         with Image.open(kit / "photos" / line["file"]) as image:
-            prepared.append(encoder.prepare(image))
+            prepared.append(encoder.resizing.apply(image))
     vectors = encoder.encode_images(prepared)
     texts = encoder.encode_texts([line["captions"][language][0] for line in with_captions])
     scores = texts @ vectors.T

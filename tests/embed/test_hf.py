@@ -133,7 +133,7 @@ def test_images_and_texts_equal_transformers_own(
     encoder = load_encoder(str(checkpoint))
     family = request.node.callspec.params["checkpoint"]
     images, texts = reference(checkpoint, "max_length" if family == "siglip" else True)
-    ours = encoder.encode_images([encoder.prepare(image) for image in IMAGES])
+    ours = encoder.encode_images([encoder.resizing.apply(image) for image in IMAGES])
     assert (ours * images).sum(axis=1).min() >= 0.9999
     assert (encoder.encode_texts(TEXTS) * texts).sum(axis=1).min() >= 0.9999
     assert encoder.dim == images.shape[1]

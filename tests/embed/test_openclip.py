@@ -50,7 +50,7 @@ def test_images_and_texts_equal_open_clips_own(checkpoint: Path) -> None:
         images = model.encode_image(torch.stack([preprocess(i) for i in IMAGES]), normalize=True)
         tokenizer = open_clip.get_tokenizer(f"local-dir:{checkpoint}")
         texts = model.encode_text(tokenizer(["a dog", "", "w " * 500]), normalize=True)
-    ours = encoder.encode_images([encoder.prepare(image) for image in IMAGES])
+    ours = encoder.encode_images([encoder.resizing.apply(image) for image in IMAGES])
     assert (ours * images.numpy()).sum(axis=1).min() >= 0.9999
     words = encoder.encode_texts(["a dog", "", "w " * 500])
     assert (words * texts.numpy()).sum(axis=1).min() >= 0.9999
@@ -64,7 +64,8 @@ def test_a_large_jpeg_decoded_at_reduced_scale_gives_the_same_vector(checkpoint:
     decoded = decode_image(file.getvalue(), target_size=encoder.image_size, max_pixels=10**8)
     assert decoded.image.size < (1600, 1200)
     whole = PIL.Image.open(file).convert("RGB")
-    reduced, full = encoder.encode_images([encoder.prepare(decoded.image), encoder.prepare(whole)])
+    resized = [encoder.resizing.apply(image) for image in (decoded.image, whole)]
+    reduced, full = encoder.encode_images(resized)
     assert float(reduced @ full) >= 0.999
 
 
@@ -92,7 +93,7 @@ def test_other_pre_processing_has_another_fingerprint(checkpoint: Path, tmp_path
     one, two = load_encoder(str(checkpoint)), load_encoder(str(other))
     assert one.fingerprint != two.fingerprint
     assert load_encoder(str(checkpoint)).fingerprint == one.fingerprint
-    assert two.prepare(IMAGES[0]).shape == (64, 64, 3)
+    assert two.resizing.apply(IMAGES[0]).shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize(

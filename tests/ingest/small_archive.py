@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from embed.encoder import Pixels, ToyEncoder
+from embed import Pixels
+from embed.encoder import ToyEncoder
 from ingest import IngestReport, Journal, Scope, ingest
+from ingest.decoding import Decoded, Job
+from ingest.decoding_pool import DecodingPool
 from schema import Collection, MemoryStore, Root, Vectors
 
 LONG_AGO_NS = 1_600_000_000_000_000_000
@@ -18,21 +21,31 @@ OPTIONS = {"workers": 2, "batch_size": 4, "max_pixels": 1_000_000}
 
 
 class CountingEncoder(ToyEncoder):
-    """A toy that knows how many images it prepared and embedded."""
+    """A toy that knows how many images it embedded."""
 
     def __init__(self) -> None:
-        self.prepared = 0
         self.embedded = 0
-        self._lock = threading.Lock()
-
-    def prepare(self, image: Image.Image) -> Pixels:
-        with self._lock:
-            self.prepared += 1
-        return super().prepare(image)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         self.embedded += len(batch)
         return super().encode_images(batch)
+
+
+class LastingPool:
+    """Decodes in the workers of another pool, which outlast a run, and counts what they decode."""
+
+    def __init__(self, pool: DecodingPool) -> None:
+        self.decoded = 0
+        self._pool = pool
+        self._lock = threading.Lock()
+
+    def decode(self, job: Job, data: bytes, *, name: str = "") -> Decoded:
+        with self._lock:
+            self.decoded += job.resizing is not None
+        return self._pool.decode(job, data, name=name)
+
+    def close(self) -> None:
+        """Leave the workers to the next run: starting them takes most of a second."""
 
 
 def draw(path: Path, seed: int | None = None, mtime_ns: int = LONG_AGO_NS) -> Path:
@@ -56,7 +69,8 @@ def write(path: Path, data: bytes, mtime_ns: int = LONG_AGO_NS) -> Path:
 class SmallArchive:
     """A folder, a store and a journal that belong together."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, decoding: LastingPool) -> None:
+        self.decoding = decoding
         self.folder = place / "images"
         self.folder.mkdir()
         self.root = Root.at(str(self.folder))

@@ -5,8 +5,9 @@ import time
 from collections.abc import Sequence
 
 import pytest
+from PIL import Image
 
-from embed.encoder import Pixels
+from embed import Pixels
 from ingest import IngestInterrupted, Scope
 from schema import Embedded, NoUsableImage, SkipReason, StoreError, UsageError, Vectors
 from tests.ingest.small_archive import OPTIONS, SmallArchive, counts, draw, write
@@ -184,7 +185,7 @@ def test_while_the_encoder_is_busy_few_images_wait(archive: SmallArchive) -> Non
     def slowly(batch: Sequence[Pixels]) -> Vectors:
         nonlocal most
         time.sleep(0.02)
-        most = max(most, archive.encoder.prepared - archive.encoder.embedded)
+        most = max(most, archive.decoding.decoded - archive.encoder.embedded)
         return encode(batch)
 
     archive.encoder.encode_images = slowly  # type: ignore[method-assign]
@@ -252,7 +253,7 @@ def test_progress_is_told_from_the_first_file_to_the_last(archive: SmallArchive)
 
 def test_an_empty_folder_is_no_usable_image(archive: SmallArchive) -> None:
     write(archive.folder / "notes.txt", b"nothing to see")
-    with pytest.raises(NoUsableImage, match=rf"{archive.folder}: no image found.* jpg .*png"):
+    with pytest.raises(NoUsableImage, match=rf"{archive.folder}: no file that may be an image"):
         archive.ingest()
 
 
@@ -292,6 +293,32 @@ def test_the_report_has_the_keys_of_the_contract(archive: SmallArchive) -> None:
     [skip] = shown["skips"]  # type: ignore[misc]
     assert (skip["path"], skip["reason"]) == (str(bad), "empty")
     assert skip["detail"]
+
+
+def test_metadata_that_cannot_be_used_is_counted_and_costs_nothing_else(
+    archive: SmallArchive,
+) -> None:
+    exif = Image.Exif()
+    exif[0x0110] = "X100"
+    exif[0x4746] = 6
+    Image.new("RGB", (8, 8)).save(archive.folder / "a.jpg", exif=exif, xmp=b"<not XMP")
+    report = archive.ingest()
+    assert (report.indexed, report.malformed_values) == (1, 2)
+    (record,) = archive.store.iterate()
+    assert (record.camera, record.rating) == ("X100", None)
+    assert archive.ingest().malformed_values == 0
+
+
+def test_a_sidecar_says_what_the_image_does_not(archive: SmallArchive) -> None:
+    draw(archive.folder / "IMG_20190704_123005.png")
+    write(
+        archive.folder / "IMG_20190704_123005.xmp",
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+        b'xmlns:xmp="http://ns.adobe.com/xap/1.0/"><rdf:Description xmp:Rating="4"/></rdf:RDF>',
+    )
+    archive.ingest()
+    (record,) = archive.store.iterate()
+    assert (record.rating, record.taken_from) == (4, "name")
 
 
 def test_a_file_name_with_a_line_break_is_indexed(archive: SmallArchive) -> None:

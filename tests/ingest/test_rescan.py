@@ -69,7 +69,7 @@ def test_a_new_date_on_the_same_bytes_updates_the_row_and_embeds_nothing(
     os.utime(path, ns=(LONG_AGO_NS + 5, LONG_AGO_NS + 5))
     assert counts(archive.ingest()) == {"unchanged": 1}
     assert [record.mtime_ns for record in archive.store.iterate()] == [LONG_AGO_NS + 5]
-    assert archive.encoder.prepared == 1
+    assert archive.decoding.decoded == 1
 
 
 def test_a_file_changed_in_the_tick_it_was_read_in_is_noticed(archive: SmallArchive) -> None:
@@ -111,7 +111,7 @@ def test_a_moved_file_keeps_its_vector(archive: SmallArchive, target: str) -> No
     (archive.folder / "a.png").rename(archive.folder / target)
     assert counts(archive.ingest()) == {"moved": 1, "unchanged": 1, "removed": 1}
     assert archive.paths() == sorted(["stays.png", target])
-    assert archive.encoder.prepared == 2
+    assert archive.decoding.decoded == 2
     assert _wrong_vectors(archive) == []
 
 
@@ -387,7 +387,7 @@ def _wrong_vectors(archive: SmallArchive) -> list[str]:
     wrong = []
     for record in archive.store.iterate():
         with Image.open(archive.folder / record.path) as image:
-            pixels = archive.encoder.prepare(image.convert("RGB"))
+            pixels = archive.encoder.resizing.apply(image.convert("RGB"))
         expected = archive.encoder.encode_images([pixels])[0]
         if not np.allclose(archive.store.vectors([record.id])[record.id], expected, atol=1e-5):
             wrong.append(record.path)

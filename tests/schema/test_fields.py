@@ -1,6 +1,7 @@
 """A record goes into a row and comes back the same; what does not fit is cut and counted."""
 
 from dataclasses import fields, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from schema.fields import (
     from_row,
     to_row,
 )
+from schema.records import TakenFrom
 from tests.samples import a_record
 
 VECTOR = np.array([0.6, 0.8], dtype=np.float32)
@@ -94,6 +96,7 @@ def records(draw: st.DrawFn) -> ImageRecord:
         draw(_text.filter(lambda t: "/" not in t)) + "/x.jpg",
         taken_at=maybe(whole),
         utc_offset_min=maybe(st.integers(-840, 840)),
+        taken_from=maybe(st.sampled_from(get_args(TakenFrom))),
         camera=maybe(_text),
         lens=maybe(_text),
         iso_speed=maybe(st.integers(0, 10**7)),

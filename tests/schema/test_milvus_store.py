@@ -18,6 +18,7 @@ from schema import (
     UsageError,
 )
 from schema.milvus_store import list_archives
+from schema.store import ROWS_PER_BATCH
 from tests.conftest import MakeStore, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows
 
@@ -26,6 +27,7 @@ FULL_RECORD = a_record(
     offset_ms=0,
     taken_at=1_500_000_000_123,
     utc_offset_min=-330,
+    taken_from="xmp",
     camera="Nikon D70",
     lens="50 mm f/1.8",
     iso_speed=400,
@@ -142,11 +144,33 @@ def test_a_deleted_row_is_gone_and_an_absent_one_is_no_error(make_store: MakeSto
     assert store.get([rows[0].record.id]) == {}
 
 
+def test_every_vector_is_yielded_once_with_its_id(make_store: MakeStore) -> None:
+    rows = some_rows(ROWS_PER_BATCH + 300)
+    doubled = Embedded(rows[0].record, rows[0].vector * 2)
+    expected = {row.record.id: row.vector for row in [doubled, *rows[1:]]}
+    real, fake = make_store(), MemoryStore(a_collection())
+    for store in (real, fake):
+        assert list(store.iterate_vectors()) == []
+        store.upsert([doubled, *rows[1:]])
+        batches = list(store.iterate_vectors())
+        assert max(len(ids) for ids, _ in batches) == ROWS_PER_BATCH
+        assert all(vectors.dtype == np.float32 for _, vectors in batches)
+        seen = [pair for ids, vectors in batches for pair in zip(ids, vectors, strict=True)]
+        assert len(seen) == len(rows)
+        assert all(np.array_equal(expected[i], vector) for i, vector in seen)
+
+
+def test_vectors_can_be_filtered_by_the_fields_of_their_rows(make_store: MakeStore) -> None:
+    store = make_store()
+    store.upsert(some_rows(60))
+    assert sum(len(ids) for ids, _ in store.iterate_vectors("rating >= 4")) == 20
+
+
 def test_iteration_yields_every_row_once(make_store: MakeStore) -> None:
-    store, rows = make_store(), some_rows(2300)
+    store, rows = make_store(), some_rows(ROWS_PER_BATCH + 300)
     store.upsert(rows)
     seen = [record.path for record in store.iterate()]
-    assert len(seen) == 2300
+    assert len(seen) == len(rows)
     assert set(seen) == {row.record.path for row in rows}
 
 
@@ -189,6 +213,17 @@ def test_a_collection_of_strangers_is_refused(store_uri: str) -> None:
         connection.client.create_collection("stranger", dimension=4)
         with pytest.raises(ArchiveMismatch, match="not made by Eidetic"):
             MilvusStore.open(connection, "stranger")
+
+
+def test_an_archive_of_another_schema_version_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Connection(str(tmp_path / "milvus.db")) as connection:
+        monkeypatch.setattr("schema.milvus_store.SCHEMA_VERSION", 1)
+        MilvusStore.create(connection, "old", dim=8, model="toy", fingerprint="toy-1")
+        monkeypatch.undo()
+        with pytest.raises(ArchiveMismatch, match=r"version 1, this .* version 2; .* ingest the"):
+            MilvusStore.open(connection, "old")
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "x" * 65, "ärger", 'a"'])

@@ -28,7 +28,7 @@ def encoded(colour: str) -> bytes:
 def store() -> MemoryStore:
     rows = MemoryStore(a_collection(ENCODER.dim))
     for colour in ("red", "green", "blue", "yellow"):
-        vector = ENCODER.encode_images([ENCODER.prepare(plain(colour))])[0]
+        vector = ENCODER.encode_images([ENCODER.resizing.apply(plain(colour))])[0]
         rows.upsert([Embedded(a_record(f"{colour}.png"), vector)])
     return rows
 

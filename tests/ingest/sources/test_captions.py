@@ -85,6 +85,27 @@ def test_the_table_beside_a_shard_captions_what_the_shard_does_not(
     assert texts == {"a.png": "a\nof the table", "b.png": "b\nof the shard", "c.png": "c"}
 
 
+@pytest.mark.parametrize("name", ["00000.tar", "00000.tar.gz", "00000.zip"])
+def test_a_caption_that_changed_is_in_the_row_and_nothing_is_embedded(
+    tmp_path: Path, archive: SmallArchive, name: str
+) -> None:
+    path = make(tmp_path / name, {"a.png": image(1), "a.txt": b"a dog"})
+    archive.ingest(scope_of(path))
+    aged(make(path, {"a.png": image(1), "a.txt": b"a cat"}), 60)
+    assert counts(archive.ingest(scope_of(path))) == {"unchanged": 1}
+    assert [record.text for record in archive.store.iterate()] == ["a\na cat"]
+    assert archive.encoder.embedded == 1
+
+
+def test_an_image_known_from_elsewhere_has_the_captions_of_its_shard(
+    tmp_path: Path, archive: SmallArchive
+) -> None:
+    archive.ingest(scope_of(make(tmp_path / "0.zip", {"a.png": image(1)})))
+    shard = make(tmp_path / "1.tar", {"b.png": image(1), "b.txt": b"a dog"})
+    assert counts(archive.ingest(scope_of(shard))) == {"moved": 1}
+    assert {record.text for record in archive.store.iterate()} == {"a", "b\na dog"}
+
+
 @pytest.mark.kit
 def test_a_real_shard_is_indexed_with_its_captions(archive: SmallArchive) -> None:
     shard = Path(__file__).parents[4] / "shared" / "train" / "coco.tar"

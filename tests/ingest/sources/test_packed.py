@@ -79,7 +79,7 @@ def test_changed_new_and_deleted_members_are_handled_like_files(
     aged(make(packed, images("b.png", "d.png") | {"c.png": image(7)}), 60)
     assert counts(archive.ingest(scope)) == {"indexed": 2, "unchanged": 1, "removed": 1}
     assert archive.paths() == ["b.png", "c.png", "d.png"]
-    assert archive.encoder.prepared == 5
+    assert archive.encoder.embedded == 5
 
 
 def test_a_member_that_was_renamed_keeps_its_vector(packed: Path, archive: SmallArchive) -> None:
@@ -88,7 +88,7 @@ def test_a_member_that_was_renamed_keeps_its_vector(packed: Path, archive: Small
     archive.ingest(scope)
     aged(make(packed, {"z/new.png": images("a.png")["a.png"], **images("b.png")}), 60)
     assert counts(archive.ingest(scope)) == {"unchanged": 1, "moved": 1, "removed": 1}
-    assert archive.encoder.prepared == 2
+    assert archive.encoder.embedded == 2
 
 
 def test_what_an_interrupted_run_left_is_done_by_the_next(

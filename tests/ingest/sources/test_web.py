@@ -55,7 +55,7 @@ def test_a_second_run_asks_for_lists_and_heads_and_fetches_nothing(
     web.asked.clear()
     assert counts(archive.ingest(scope)) == {"unchanged": 3}
     assert web.gets(".png") == 0
-    assert archive.encoder.prepared == 3
+    assert archive.encoder.embedded == 3
 
 
 def test_changed_new_and_deleted_images_are_noticed(
@@ -78,7 +78,7 @@ def test_where_the_host_tells_no_dates_images_are_read_again_and_not_embedded(
     web.asked.clear()
     assert counts(archive.ingest(scope)) == {"unchanged": 3}
     assert web.gets(".png") == 3
-    assert archive.encoder.prepared == 3
+    assert archive.encoder.embedded == 3
 
 
 def test_one_image_is_a_file_of_the_folder_it_lies_in(

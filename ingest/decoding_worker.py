@@ -1,0 +1,90 @@
+"""A process that decodes files for another one, and may crash, hang or be killed at any moment.
+
+    python -m ingest.decoding_worker FD TIME_LIMIT_S
+
+FD is its end of the channel of `ingest.decoding_wire`. It ends when the other end is gone, however
+that happened. Started by `ingest.decoding_pool` only.
+"""
+
+import contextlib
+import pickle
+import resource
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+from embed.images import BYTES_PER_PIXEL
+from ingest.decoding import Decoded, Job, decode
+from ingest.decoding_wire import READY, Failure, Refusal, receive_frame, send_frame
+from schema.errors import ImageUnreadable, SkipReason
+
+SPARE_BYTES = 512 << 20
+"""Memory a job may take beyond its pixels and its file: for the libraries that are loaded when
+their first file comes, and for what they keep."""
+
+MOST_WRITTEN_BYTES = 1 << 20
+"""Libraries complain to standard error, which is a file here; a worker writes nowhere else."""
+
+ORPHAN_GRACE_S = 5
+"""The main process ends what takes too long. Should it have been killed, the worker ends itself a
+little later."""
+
+
+def main() -> None:
+    """Do jobs until the other end is gone."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    time_limit_s = float(sys.argv[2])
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, MOST_WRITTEN_BYTES)
+    # Ctrl-C is for the main process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(EOFError, OSError):
+        send_frame(channel, READY)
+        while True:
+            job: Job = pickle.loads(receive_frame(channel))
+            data = receive_frame(channel)
+            signal.alarm(int(time_limit_s) + ORPHAN_GRACE_S)
+            answer = _answer(job, data)
+            signal.alarm(0)
+            send_frame(channel, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+
+
+def _answer(job: Job, data: bytes) -> Decoded | Refusal | Failure:
+    _limit(resource.RLIMIT_AS, _memory_limit(job, data))
+    # The boundary of the process: whatever went wrong is told to the other end.
+    try:
+        return decode(job, data)
+    except ImageUnreadable as refusal:
+        return Refusal(refusal.reason, refusal.detail)
+    except MemoryError:
+        return Refusal(
+            SkipReason.TOO_LARGE, "there was not enough memory to decode it; save a smaller copy"
+        )
+    except Exception:  # noqa: BLE001
+        return Failure(traceback.format_exc())
+
+
+def _memory_limit(job: Job, data: bytes) -> int:
+    """Return how much address space the process may have while it does a job, in bytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        # No Linux: there the limits of pixels alone bound a job.
+        return resource.RLIM_INFINITY
+    taken = pages * resource.getpagesize()
+    return taken + BYTES_PER_PIXEL * job.max_pixels + 2 * len(data) + SPARE_BYTES
+
+
+def _limit(what: int, value: int) -> None:
+    """Set a soft limit, as far as the system lets it."""
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY:
+        value = hard if value == resource.RLIM_INFINITY else min(value, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(what, (value, hard))
+
+
+if __name__ == "__main__":
+    main()
