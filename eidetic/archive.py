@@ -1,10 +1,11 @@
 """The Python face of Eidetic: open an archive, ingest into it, search it."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,7 @@ from eidetic.roots import (
 )
 from eidetic.settings import Settings, load_settings
 from eidetic.show import ROW_ID, Facts, show
+from eidetic.watching import watch
 from embed.encoder import ToyEncoder
 from ingest import (
     DEFAULT_BATCH_SIZE,
@@ -137,7 +139,7 @@ class Archive:
         """Index what is new or changed under some paths, and drop what is gone.
 
         Args:
-            paths: Folders or single images, or one such path.
+            paths: Folders, images, packed files or URLs of such, or one of them.
             workers: Threads that decode; by default one per core.
             batch_size: Images per call of the encoder.
             prune: Whether to drop the rows of files that are gone.
@@ -182,6 +184,34 @@ class Archive:
                 # Nothing came of it: leave no empty archive behind that is bound to a model.
                 self._opening.drop()
             raise
+
+    def watch(
+        self,
+        paths: StrPath | Iterable[StrPath],
+        *,
+        stop: Event | None = None,
+        workers: int | None = None,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        prune: bool = True,
+        allow_mass_prune: bool = False,
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[IngestReport]:
+        """Ingest paths as `ingest` does and then follow them; yields a report of that and of each
+        batch of changes.
+
+        Args:
+            stop: Ends it when set, after the batch in hand; without one it runs until Ctrl-C.
+        """
+        run = partial(
+            ingest,
+            workers=workers,
+            batch_size=batch_size,
+            prune=prune,
+            allow_mass_prune=allow_mass_prune,
+            exclude=exclude,
+        )
+        yield from watch(self._opening, paths, run, stop, exclude=exclude, progress=progress)
 
     def search(
         self,

@@ -39,7 +39,7 @@ class Hit:
     Attributes:
         rank: From 1, the offset included.
         score: Cosine similarity in [-1, 1], higher is better.
-        path: Absolute path of the file as it can be opened now.
+        path: Absolute path or URL of the file as it can be opened now.
     """
 
     rank: int

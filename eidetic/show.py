@@ -25,7 +25,7 @@ class FileState:
     """The file of an image, as it is at this moment.
 
     Attributes:
-        is_there: ``None`` where its root has no location on this machine.
+        is_there: ``None`` where its root has no location on this machine, or is no folder.
         is_unchanged: Whether size and date are those of when it was read; ``None`` where it is
             not there or nothing was read.
         size_bytes: ``None`` where it is not there; so with ``mtime_ns``.
@@ -123,6 +123,8 @@ def _candidates(
             below = _below(path, location)
             if below:
                 yield root.id, below, row_id(root.id, below)
+        if not root.is_local and (below := root.below(which)):
+            yield root.id, below, row_id(root.id, below)
 
 
 def _below(path: str, folder: str) -> str:
@@ -132,7 +134,7 @@ def _below(path: str, folder: str) -> str:
 
 
 def _look(location: str | None, record: ImageRecord | None, entry: Entry | None) -> FileState:
-    if location is None:
+    if location is None or "://" in location:
         return FileState(None)
     try:
         found = Path(location).stat()

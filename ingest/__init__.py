@@ -12,6 +12,7 @@ from ingest.report import (
     Skip,
 )
 from ingest.scopes import Scope, plan_scopes
+from ingest.watch import follow, require_local
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
@@ -25,6 +26,8 @@ __all__ = [
     "Scope",
     "Skip",
     "default_workers",
+    "follow",
     "ingest",
     "plan_scopes",
+    "require_local",
 ]

@@ -234,7 +234,8 @@ class Audit:
                 "INSERT INTO roots VALUES (?, ?, ?)", (root.id, root.location, root.is_there)
             )
             if root.is_there:
-                scope = _whole(root, roots)
+                # Of what is no folder of this machine only an ingest knows the files.
+                scope = _whole(root, roots) if root.is_local else None
                 if scope is None:
                     self._db.execute("INSERT INTO unseen VALUES (?, '')", (root.id,))
                 else:

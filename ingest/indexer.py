@@ -10,7 +10,7 @@ from ingest.entries import Entry, State
 from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
-from ingest.stages import Kept, Outcome, Prepared, Preparer, Recognised, Refused, map_ahead
+from ingest.stages import Kept, Outcome, Prepared, Preparer, Reader, Recognised, Refused, map_ahead
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
 from schema.errors import SkipReason
@@ -25,6 +25,7 @@ def index(
     work: Worklist,
     number: int,
     *,
+    read: Reader,
     store: Store,
     encoder: Encoder,
     journal: Journal,
@@ -38,13 +39,14 @@ def index(
 
     Args:
         number: Of the scan that made the list.
+        read: Gives the bytes of an item, see `ingest.sources.Source.read`.
 
     Raises:
         StoreError: The store failed; so with every error of the encoder and the journal. What had
             been embedded before is written, if it can be.
     """
     decoding = DecodingPool()
-    prepare = Preparer(encoder, journal, decoding, max_pixels)
+    prepare = Preparer(encoder, journal, decoding, max_pixels, read)
     # While the encoder is busy with one batch the workers make the next, and one more to outlast
     # a run of large files. Only prepared pixels wait here, never files or full images.
     look_ahead = 2 * batch_size + workers

@@ -154,12 +154,38 @@ class Journal:
             self._set("complete", "1")
         return count
 
+    @property
+    def scan_number(self) -> int:
+        """Number of the scan that began last; 0 before the first."""
+        with self._errors():
+            return int(self._get("scan") or 0)
+
+    def note(self, key: str, value: str) -> None:
+        """Keep one fact about a source, in place of an older one of the same key."""
+        with self._transaction():
+            self._set(f"noted:{key}", value)
+
+    def noted(self, key: str) -> str:
+        """Return what `note` kept, "" for nothing."""
+        with self._errors():
+            return self._get(f"noted:{key}") or ""
+
     def begin_scan(self) -> int:
         """Return the number of a new scan, greater than all before it."""
         with self._transaction():
             number = int(self._get("scan") or 0) + 1
             self._set("scan", str(number))
         return number
+
+    def known(self, root: str) -> Iterator[Entry]:
+        """Yield all files of a root in order of their paths; entries may change meanwhile."""
+        after = ""
+        while page := self._select(
+            "WHERE root = ? AND path > ? ORDER BY path LIMIT ?",
+            (root, after, ROWS_PER_TRANSACTION),
+        ):
+            yield from page
+            after = page[-1].path
 
     def find(self, root: str, path: str) -> Entry | None:
         """Return what is known of a file."""
@@ -321,7 +347,7 @@ class Journal:
     def _set(self, key: str, value: str) -> None:
         self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
 
-    def _select(self, rest: str, values: Sequence[str] | dict[str, str | int]) -> list[Entry]:
+    def _select(self, rest: str, values: Sequence[str | int] | dict[str, str | int]) -> list[Entry]:
         with self._lock, self._errors():
             found = self._connection.execute(f"SELECT {_COLUMNS} FROM entries {rest}", values)
             return [Entry(*row) for row in found]

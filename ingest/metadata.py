@@ -87,7 +87,7 @@ def make_record(
         found = find_place(facts.lat, facts.lon)
     place = facts.place or (found.name if found else None)
     country = facts.country or (found.country or None if found else None)
-    words = (facts.title, facts.description, *facts.tags, place, country)
+    words = (*facts.captions, facts.title, facts.description, *facts.tags, place, country)
     return ImageRecord(
         id=row_id(file.root, file.path),
         root=file.root,

@@ -24,14 +24,16 @@ from ingest.report import (
     IngestInterrupted,
     IngestReport,
     NoProgress,
+    NothingUsable,
     Progress,
     PruneRefused,
     Tally,
 )
 from ingest.scan import scan
 from ingest.scopes import Scope
+from ingest.sources import Sources
 from ingest.worklist import Worklist
-from schema.errors import NoUsableImage, UsageError
+from schema.errors import UsageError
 from schema.store import Store
 
 DEFAULT_BATCH_SIZE = 32
@@ -69,7 +71,7 @@ def ingest(
     Raises:
         IngestInterrupted: Ctrl-C; carries the report so far.
         PruneRefused: All was done, but more than half of a root's images have gone.
-        NoUsableImage: The scopes hold no image that is or could be indexed.
+        NothingUsable: The scopes hold no image that is or could be indexed.
         EideticError: No decoding process can be started.
         StoreError: The store failed; so with `StoreUnreachable`.
         ArchiveError: The journal cannot be used.
@@ -92,10 +94,11 @@ def ingest(
         if journal.needs_rebuild:
             journal.rebuild(store.iterate())
         number = journal.begin_scan()
-        with Worklist() as work:
+        with Worklist() as work, Sources(journal) as sources:
             scan(
                 scopes,
                 number,
+                walk=sources.walk,
                 excluded=excluded,
                 journal=journal,
                 work=work,
@@ -106,6 +109,7 @@ def ingest(
             index(
                 work,
                 number,
+                read=sources.read,
                 store=store,
                 encoder=encoder,
                 journal=journal,
@@ -133,7 +137,7 @@ def ingest(
     if refusals:
         raise PruneRefused("\n".join(refusals), report)
     if not (report.indexed or report.unchanged or report.moved or report.removed):
-        raise NoUsableImage(_nothing_usable(scopes, report))
+        raise NothingUsable(_nothing_usable(scopes, report), report)
     return report
 
 

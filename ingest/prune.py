@@ -1,7 +1,7 @@
 """The end of a complete scan: rows whose files are gone leave the store."""
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 
 from ingest.journal import Journal
 from ingest.report import Tally
@@ -40,7 +40,7 @@ def prune(
         if scope.only is not None:
             continue
         root = scope.root
-        lost = journal.count_lost(root.id, scope.sub, number)
+        lost = sum(journal.count_lost(root.id, part, number) for part in scope.parts)
         total = journal.count_indexed(root.id)
         if not allow_mass and lost > HANDFUL and 2 * lost > total:
             refusals.append(
@@ -49,7 +49,7 @@ def prune(
                 "it is away, or remove them with --yes"
             )
             continue
-        gone = journal.gone(root.id, scope.sub, number)
+        gone = chain.from_iterable(journal.gone(root.id, part, number) for part in scope.parts)
         while step := list(islice(gone, ROWS_PER_STEP)):
             rows = [entry.row_id for entry in step if entry.state == "indexed"]
             paths = [entry.path for entry in step]

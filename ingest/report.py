@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from schema.errors import SkipReason, UsageError
+from schema.errors import NoUsableImage, SkipReason, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,18 @@ class IngestInterrupted(KeyboardInterrupt):
 
     def __init__(self, report: IngestReport) -> None:
         super().__init__("interrupted")
+        self.report = report
+
+
+class NothingUsable(NoUsableImage):
+    """A run found no image that is or could be indexed.
+
+    Attributes:
+        report: What was found, and why it is of no use.
+    """
+
+    def __init__(self, message: str, report: IngestReport) -> None:
+        super().__init__(message)
         self.report = report
 
 

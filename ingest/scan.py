@@ -4,7 +4,7 @@ A scan runs to its end before the first file is read: it costs some 20 microseco
 afterwards it is known how much there is to do, and what has gone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from ingest.entries import Entry
@@ -12,10 +12,9 @@ from ingest.journal import Journal
 from ingest.names import Excluded
 from ingest.report import Progress, Skip, Tally, shown_path
 from ingest.scopes import Scope
-from ingest.walk import FoundFile, Unwalkable, walk
+from ingest.walk import FoundFile, Unwalkable
 from ingest.worklist import WorkItem, Worklist
 from schema.errors import SkipReason
-from schema.roots import Root
 
 FILES_PER_STEP = 1000
 """Bounds one transaction of the journal, and is how often progress is told."""
@@ -28,6 +27,7 @@ def scan(
     scopes: Iterable[Scope],
     number: int,
     *,
+    walk: Callable[[Scope, Excluded], Iterator[FoundFile | Unwalkable]],
     excluded: Excluded,
     journal: Journal,
     work: Worklist,
@@ -40,6 +40,7 @@ def scan(
 
     Args:
         number: Of this scan, see `Journal.begin_scan`.
+        walk: Yields what a scope holds, see `ingest.sources.Source.walk`.
     """
     for scope in scopes:
         found = walk(scope, excluded)
@@ -78,7 +79,7 @@ def _sort_out(
     for found in step:
         entry = known.get(shown_path(found.path))
         if isinstance(found, Unwalkable):
-            tally.skips.append(Skip.of(_location(root, found.path), found.reason, found.detail))
+            tally.skips.append(Skip.of(root.locate(found.path), found.reason, found.detail))
             if found.is_folder:
                 journal.mark_below_seen(root.id, shown_path(found.path), number)
             if entry is None or entry.state == "skipped":
@@ -91,16 +92,12 @@ def _sort_out(
             continue
         seen.append(found.path)
         if entry.state == "skipped":
-            skip = Skip.of(_location(root, found.path), SkipReason(entry.reason), entry.detail)
+            skip = Skip.of(root.locate(found.path), SkipReason(entry.reason), entry.detail)
             tally.skips.append(skip)
         else:
             tally.unchanged += 1
     journal.mark_seen(root.id, seen, number)
     journal.record(refused)
-
-
-def _location(root: Root, path: str) -> str:
-    return f"{root.location.rstrip('/')}/{path}"
 
 
 def _refusal(root: str, found: Unwalkable, number: int) -> Entry:

@@ -1,4 +1,4 @@
-"""From the paths a person names to what one scan covers: whole roots, folders in them, files."""
+"""From the paths a person names to what one scan covers: whole roots, parts of them, files."""
 
 import logging
 import os
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.addresses import PACKED_KINDS, look_up, packed_kind
 from ingest.names import is_passed_over
 from schema.errors import UsageError
 from schema.roots import Root
@@ -15,24 +16,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one scan covers: a root, a folder of it, or one file of it.
+    """What one scan covers: a root, a folder of it, one file of it, or what changed in it.
 
     Attributes:
         sub: Folder below the root, POSIX, relative; "" for the whole root.
         only: Path of the one file that is meant, POSIX, relative to the root; None for all.
         leave_out: Folders relative to the root that are roots of their own.
+        touched: Files and folders, POSIX, relative to the root, that alone are looked at because
+            something happened to them; those that are gone lose their rows. () for all.
     """
 
     root: Root
     sub: str = ""
     only: str | None = None
     leave_out: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
 
     @property
     def location(self) -> str:
-        """Absolute path of the folder or file that is scanned."""
-        below = self.sub if self.only is None else self.only
-        return os.path.join(self.root.location, below) if below else self.root.location  # noqa: PTH118
+        """Absolute path or URL of the folder or file that is scanned."""
+        return self.root.locate(self.sub if self.only is None else self.only)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a scan sees to its end: files and folders with all below them, "" for the root."""
+        return self.touched or (self.sub,)
 
     def covers(self, other: "Scope") -> bool:
         """Whether a scan of this scope finds all that a scan of the other finds."""
@@ -45,29 +53,33 @@ class Scope:
 
 
 def plan_scopes(paths: Iterable[str | os.PathLike[str]], roots: Sequence[Root]) -> list[Scope]:
-    """Return what to scan for the paths a person named, outer folders first.
+    """Return what to scan for the paths and URLs a person named, outer folders first.
 
     A path inside a known root becomes a scope of it, unless a scan of that root passes it over
     (a hidden folder, say). Any other folder becomes a new root; any other file makes its folder
     a root, of which only that file is scanned. Known roots below a folder stay roots: they are
     left out of the folder's scan and scanned themselves. Links are followed to tell which folder
     lies in which, but a new root keeps the path it was named by. Scopes inside others are merged.
+    The same holds for buckets and web pages; a packed file is a root of its own.
 
     Args:
         roots: Those the archive knows; the caller adds the new ones it finds in the scopes.
 
     Raises:
-        UsageError: A path is missing, not to be read, or its name is not UTF-8.
+        UsageError: A path or URL is missing, away, not to be read, or its name is not UTF-8.
     """
     known = list(roots)
     scopes: list[Scope] = []
-    targets = [_check(_absolute(os.fspath(path))) for path in paths]
+    targets = [_target(os.fspath(path)) for path in paths]
     for target in sorted(targets, key=lambda target: target.folder.count("/") + target.is_file):
+        if target.is_packed:
+            scopes.append(Scope(_packed_root(target.path, known)))
+            continue
         root, below = _locate(target.folder, known)
         if root not in known:
             known.append(root)
         if target.is_file:
-            name = os.path.basename(target.path)  # noqa: PTH119
+            name = target.path.rpartition("/")[2]
             scopes.append(Scope(root, only=f"{below}/{name}" if below else name))
         else:
             scopes.append(Scope(root, below))
@@ -89,6 +101,43 @@ class _Target:
     path: str
     folder: str
     is_file: bool
+    is_packed: bool = False
+
+
+def _target(path: str) -> _Target:
+    protocol, is_url, rest = path.partition("://")
+    if is_url and protocol in PACKED_KINDS.values():
+        return _named_as_packed(path)
+    if is_url and protocol not in ("file", "local"):
+        return _look_up(path)
+    return _check(_absolute(rest if is_url else path))
+
+
+def _named_as_packed(path: str) -> _Target:
+    """Return the target of fsspec's chained form, ``zip://::/abs/images.zip``."""
+    protocol, _, rest = path.partition("://")
+    member, is_chained, place = rest.partition("::")
+    if not is_chained or member:
+        raise UsageError(
+            f"{path}: a packed file is ingested whole; name it by its own path or URL, or as "
+            f"{protocol}://::PATH"
+        )
+    inner = _target(place)
+    if not inner.is_file:
+        raise UsageError(f"{path}: {place} is a folder; name a packed file")
+    place = inner.path.partition("://::")[2] if inner.is_packed else inner.path
+    return _Target(f"{protocol}://::{place}", inner.folder, is_file=True, is_packed=True)
+
+
+def _look_up(url: str) -> _Target:
+    place = look_up(url)
+    folder, _, name = place.url.rpartition("/")
+    if place.kind == "file" and (kind := packed_kind(name)):
+        return _Target(f"{kind}://::{place.url}", folder, is_file=True, is_packed=True)
+    if place.kind == "file":
+        is_web = place.url.startswith("http")
+        return _Target(place.url, f"{folder}/" if is_web else folder, is_file=True)
+    return _Target(place.url, place.url, is_file=False)
 
 
 def _absolute(path: str) -> str:
@@ -119,6 +168,9 @@ def _check(path: str) -> _Target:
             "of the folders above it"
         ) from error
     is_file = not Path(path).is_dir()
+    if Path(path).is_file() and (kind := packed_kind(path)):
+        folder = os.path.dirname(path)  # noqa: PTH120
+        return _Target(f"{kind}://::{path}", folder, is_file=True, is_packed=True)
     folder = os.path.dirname(path) if is_file else path  # noqa: PTH120
     try:
         os.scandir(folder).close()
@@ -127,6 +179,18 @@ def _check(path: str) -> _Target:
             f"{folder}: the folder cannot be read ({error.strerror}); check its permissions"
         ) from error
     return _Target(path, folder, is_file)
+
+
+def _packed_root(location: str, known: Sequence[Root]) -> Root:
+    """Return the known root of a packed file, or a new one. Links are followed to compare."""
+
+    def real(root_location: str) -> str:
+        kind, place = Root("", root_location).packed
+        return f"{kind}://::{place if '://' in place else os.path.realpath(place)}"
+
+    wanted = real(location)
+    found = (root for root in known if root.packed[0] and real(root.location) == wanted)
+    return next(found, None) or Root.at(location)
 
 
 def _locate(folder: str, known: Sequence[Root]) -> tuple[Root, str]:
@@ -145,7 +209,7 @@ def _locate(folder: str, known: Sequence[Root]) -> tuple[Root, str]:
 def _nested(folder: str, root: Root, known: Sequence[Root]) -> list[Root]:
     """Return the other known roots below a folder that are there to be scanned."""
     nested = [r for r in known if r.id != root.id and _below(r.location, folder)]
-    missing = [r for r in nested if not Path(r.location).is_dir()]
+    missing = [r for r in nested if r.is_local and not Path(r.location).is_dir()]
     for gone in missing:
         log.warning(
             "%s: this root inside %s is not there and is left as it is", gone.location, folder
@@ -159,7 +223,20 @@ def _leave_out_nested(scope: Scope, known: Sequence[Root]) -> Scope:
 
 
 def _below(path: str, folder: str) -> str | None:
-    """Return the path relative to the folder, "" for the folder itself, None if outside."""
+    """Return the path relative to the folder, "" for the folder itself, None if outside.
+
+    No folder holds a packed file in this sense, and a packed file holds no folder.
+    """
+    if "://::" in path or "://::" in folder or ("://" in path) != ("://" in folder):
+        return None
+    if "://" in path:
+        if path.startswith("http") and not path.endswith("/"):
+            # A listing is no part of the folder it lies in.
+            return "" if path == folder else None
+        prefix = folder.rstrip("/") + "/"
+        if path.rstrip("/") == folder.rstrip("/"):
+            return ""
+        return path[len(prefix) :].rstrip("/") if path.startswith(prefix) else None
     real_path, real_folder = os.path.realpath(path), os.path.realpath(folder)
     if real_path == real_folder:
         return ""

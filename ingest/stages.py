@@ -7,7 +7,7 @@ processes of its own, see `ingest.decoding_pool`.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from embed.encoder import Encoder
@@ -18,7 +18,7 @@ from ingest.entries import Entry
 from ingest.facts import Facts
 from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
-from ingest.reading import FileContents, read_file
+from ingest.reading import FileContents
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
 from schema.records import ImageRecord, row_id
@@ -88,17 +88,26 @@ class Refused:
 
 Outcome = Prepared | Kept | Recognised | Refused
 
+Reader = Callable[[WorkItem], FileContents]
+"""Gives the bytes of an item, see `ingest.sources.Source.read`."""
+
 
 class Preparer:
     """Takes files as far as they can go without the encoder's model. Safe in many threads."""
 
     def __init__(
-        self, encoder: Encoder, journal: Journal, decoding: DecodingPool, max_pixels: int
+        self,
+        encoder: Encoder,
+        journal: Journal,
+        decoding: DecodingPool,
+        max_pixels: int,
+        read: Reader,
     ) -> None:
         self._encoder = encoder
         self._journal = journal
         self._decoding = decoding
         self._max_pixels = max_pixels
+        self._read = read
 
     def __call__(self, item: WorkItem, *, recognise: bool = True) -> Outcome:
         """Read a file and prepare its image, unless its bytes have a row already.
@@ -111,7 +120,7 @@ class Preparer:
             detail = f"{item.file.developed}, which its camera developed of it, stands for both"
             return Refused(item, None, before, SkipReason.DEVELOPED, detail)
         try:
-            found = read_file(item)
+            found = self._read(item)
         except ImageUnreadable as refusal:
             return Refused(item, None, before, refusal.reason, refusal.detail)
         file = found.file
@@ -149,7 +158,8 @@ class Preparer:
 
     def _decode(self, item: WorkItem, found: FileContents, resizing: Resizing | None) -> Decoded:
         job = Job(found.sidecar, resizing, self._encoder.image_size, self._max_pixels)
-        return self._decoding.decode(job, found.data, name=item.location)
+        decoded = self._decoding.decode(job, found.data, name=item.location)
+        return replace(decoded, facts=replace(decoded.facts, captions=found.captions))
 
 
 def _says_it_all(source: Entry, file: FileFacts) -> bool:

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import ELOOP, ENAMETOOLONG, ENOENT
+from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 
 from ingest.companions import SIDECAR_EXTENSION, Companions
 from ingest.names import Excluded, is_candidate, is_passed_over
@@ -69,6 +69,9 @@ def walk(scope: Scope, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
     if scope.only is not None:
         yield from _look_at_one(scope, scope.only, excluded)
         return
+    if scope.touched:
+        yield from _look_at_touched(scope, excluded)
+        return
     folders = [scope.sub]
     while folders:
         folder = folders.pop()
@@ -95,6 +98,33 @@ def _look_at_one(scope: Scope, path: str, excluded: Excluded) -> Iterator[FoundF
             yield _unwalkable(path, error, is_folder=False)
         return
     yield from _look_at(scope, folder, [name], companions, excluded)
+
+
+def _look_at_touched(scope: Scope, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
+    """Yield those of the touched paths that are there, and what is below them."""
+    try:
+        with os.scandir(scope.root.location) as entries:
+            # The mount point of a disk that is away is an empty folder.
+            if next(entries, None) is None:
+                raise OSError(ENOENT, "the folder is empty")
+    except OSError as error:
+        yield _unwalkable("", error, is_folder=True)
+        return
+    names: dict[str, list[str]] = {}
+    for path in scope.touched:
+        if os.path.isdir(_absolute(scope, path)):  # noqa: PTH112
+            yield from walk(Scope(scope.root, path, leave_out=scope.leave_out), excluded)
+        else:
+            folder, _, name = path.rpartition("/")
+            names.setdefault(folder, []).append(name)
+    for folder, found in names.items():
+        try:
+            _, _, companions = _list(scope, folder)
+        except OSError as error:
+            if error.errno not in (ENOENT, ENOTDIR):
+                yield _unwalkable(folder, error, is_folder=True)
+            continue
+        yield from _look_at(scope, folder, found, companions, excluded)
 
 
 def _list(scope: Scope, folder: str) -> tuple[list[str], list[str], Companions]:
@@ -125,7 +155,7 @@ def _look_at(
         path = _join(folder, name)
         if not is_candidate(name) or is_passed_over(name) or excluded(path):
             continue
-        problem = _name_problem(path)
+        problem = name_problem(path)
         if problem:
             yield problem
             continue
@@ -157,7 +187,7 @@ def _look_at(
 def _sidecar(scope: Scope, folder: str, name: str) -> tuple[str, int]:
     """Return a sidecar's path relative to the root and its date; "" and 0 where it is of no use."""
     path = _join(folder, name)
-    if not name or _name_problem(path):
+    if not name or name_problem(path):
         return "", 0
     try:
         return path, os.stat(_absolute(scope, path)).st_mtime_ns  # noqa: PTH116
@@ -179,7 +209,8 @@ def _found_by_its_own_name(scope: Scope, link: str, excluded: Excluded) -> bool:
     )
 
 
-def _name_problem(path: str) -> Unwalkable | None:
+def name_problem(path: str) -> Unwalkable | None:
+    """Return what keeps a path from being stored, None if nothing does."""
     try:
         size = len(path.encode())
     except UnicodeEncodeError:

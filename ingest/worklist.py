@@ -23,13 +23,13 @@ class WorkItem:
 
     @property
     def location(self) -> str:
-        """Absolute path of the file."""
-        return f"{self.root.location.rstrip('/')}/{self.file.path}"
+        """Where the file can be opened, see `schema.roots.Root.locate`."""
+        return self.root.locate(self.file.path)
 
     @property
     def sidecar_location(self) -> str:
-        """Absolute path of the sidecar, if there is one."""
-        return f"{self.root.location.rstrip('/')}/{self.file.sidecar}"
+        """Where the sidecar can be opened, if there is one."""
+        return self.root.locate(self.file.sidecar)
 
 
 class Worklist:

@@ -82,6 +82,7 @@ class SkipReason(StrEnum):
     VANISHED = "vanished"
     UNSUPPORTED = "unsupported-format"
     DEVELOPED = "developed"
+    OUTSIDE = "outside"
     MISSING_PLUGIN = "missing-plugin"
     DECODER_CRASHED = "decoder-crashed"
     DECODER_TIMED_OUT = "decoder-timed-out"

@@ -1,4 +1,4 @@
-"""The folders an archive was made from, kept as a small JSON file beside its journal."""
+"""The places an archive was made from, kept as a small JSON file beside its journal."""
 
 import json
 import os
@@ -17,29 +17,66 @@ LEFTOVER_AGE_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder that was ingested.
+    """A folder, a bucket, a web page or a packed file that was ingested.
 
     Attributes:
-        id: 16 hex digits of blake2b-64 of the location at first sight; stays when the folder moves.
-        location: Absolute path of the folder as it can be opened now.
+        id: 16 hex digits of blake2b-64 of the location at first sight; stays when the place moves.
+        location: Where it can be opened now: the absolute path of a folder, a URL, or for a packed
+            file fsspec's chained form, ``zip://::/abs/images.zip``, ``tar://::s3://bucket/00.tar``.
     """
 
     id: str
     location: str
 
-    @classmethod
-    def at(cls, location: str) -> "Root":
-        """Return the root of a folder that no archive knows yet."""
-        return cls(blake2b(os.fsencode(location), digest_size=8).hexdigest(), location)
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine, neither a URL nor a packed file."""
+        return "://" not in self.location
 
     @property
     def is_there(self) -> bool:
-        """Whether the folder can be reached now; one on a disk that is not mounted cannot."""
-        return Path(self.location).is_dir()
+        """Whether it can be reached now: the folder or packed file of a disk that is not mounted
+        cannot. A URL is taken for there: whether it is, only its host can tell.
+        """
+        _, place = self.packed
+        if "://" in (place or self.location):
+            return True
+        return Path(place).is_file() if place else Path(self.location).is_dir()
+
+    @property
+    def packed(self) -> tuple[str, str]:
+        """Kind and place of the packed file, ``("zip", "/abs/images.zip")``; ("", "") of others."""
+        kind, is_packed, place = self.location.partition("://::")
+        return (kind, place) if is_packed else ("", "")
 
     def locate(self, path: str) -> str:
-        """Return the absolute path of a file of this root."""
-        return str(Path(self.location) / path)
+        """Return where a file of the root can be opened now.
+
+        Args:
+            path: POSIX path relative to the root; "" for the root itself.
+        """
+        kind, place = self.packed
+        if not path:
+            return self.location
+        if kind:
+            return f"{kind}://{path}::{place}"
+        if self.location.startswith(("http://", "https://")):
+            # Beside the page that lists it, as a browser would look for it.
+            return f"{self.location.rpartition('/')[0]}/{path}"
+        return f"{self.location.rstrip('/')}/{path}"
+
+    def below(self, place: str) -> str:
+        """Return the path of the file that `locate` puts at a place, "" where it is not in it."""
+        # No path holds this, so that it shows what stands before and behind every path.
+        before, _, behind = self.locate("\0").partition("\0")
+        if not place.startswith(before) or not place.endswith(behind):
+            return ""
+        return place[len(before) : len(place) - len(behind)]
+
+    @classmethod
+    def at(cls, location: str) -> "Root":
+        """Return the root of a place that no archive knows yet."""
+        return cls(blake2b(os.fsencode(location), digest_size=8).hexdigest(), location)
 
 
 def load_roots(path: Path) -> tuple[Root, ...]:

@@ -18,7 +18,7 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Progress PruneRefused Scope Skip default_workers ingest plan_scopes "
+        "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
         "Captioned DEFAULT_K Evaluation Image Query Recall Row Term Text build_query "

@@ -12,6 +12,8 @@ from eidetic.cli.options import open_archive, options
 from eidetic.cli.output import print_facts, print_hits, print_json, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from eidetic.archive import Archive
     from ingest import IngestReport
 
@@ -21,7 +23,9 @@ SKIPS_SHOWN = 10
 
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Folders or images.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Folders, images, packed files, URLs.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(
@@ -42,6 +46,9 @@ def ingest(
         list[str] | None,
         typer.Option(help="Leave out what matches this pattern; may be repeated.", metavar="GLOB"),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then follow the folders until Ctrl-C.")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(help="Threads that decode; by default one per core.", min=1)
     ] = None,
@@ -49,7 +56,7 @@ def ingest(
         int | None, typer.Option(help="Images per call of the encoder; by default 32.", min=1)
     ] = None,
 ) -> None:
-    """Index what is new or changed in folders, and drop what is gone.
+    """Index what is new or changed in folders, buckets or packed files, and drop what is gone.
 
     Running it again embeds nothing that is already there. Ctrl-C keeps what was written.
 
@@ -59,12 +66,32 @@ def ingest(
         eidetic ingest ~/Pictures --model builtin
 
         eidetic --archive work ingest /mnt/scans --dry-run
+
+        eidetic ingest ~/Pictures --watch
+
+        eidetic ingest s3://bucket/scans shards/00000.tar old-images.zip
     """
     from eidetic.cli.progress import Bar
     from ingest import DEFAULT_BATCH_SIZE, IngestInterrupted, PruneRefused
+    from schema import UsageError
 
+    if watch and dry_run:
+        raise UsageError("--watch and --dry-run: to watch is to write; leave one of them out")
     with open_archive(context, model=model) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
+        if watch:
+            with Bar(shown=shown) as progress:
+                reports = archive.watch(
+                    paths,
+                    workers=workers,
+                    batch_size=batch_size or DEFAULT_BATCH_SIZE,
+                    prune=not no_prune,
+                    allow_mass_prune=yes,
+                    exclude=exclude or (),
+                    progress=progress,
+                )
+                _show_until_interrupted(context, archive, reports)
+            return
         try:
             with Bar(shown=shown) as progress:
                 report = archive.ingest(
@@ -121,6 +148,41 @@ def demo(
         for command, hits in story.questions(archive, images):
             typer.echo(f"\n$ eidetic --archive demo {command}", err=given.json)
             print_hits(hits, json=given.json, paths=False, null=False)
+
+
+def _show_until_interrupted(
+    context: typer.Context, archive: "Archive", reports: "Iterator[IngestReport]"
+) -> None:
+    """Print a report a batch, and after Ctrl-C the sums of them all."""
+    from ingest import IngestInterrupted
+
+    sums = dict.fromkeys(("indexed", "moved", "removed"), 0)
+    batches = -1
+    try:
+        for batches, report in enumerate(reports):
+            _add(sums, report)
+            if options(context).json:
+                print_json(archive.report_as_dict(report), line=True)
+                sys.stdout.flush()
+                continue
+            if batches:
+                said = ", ".join(f"{getattr(report, name):,} {name}" for name in (*sums, "skipped"))
+                typer.echo(said)
+                _show_skips(report)
+            else:
+                _show(context, archive, report, dry_run=False)
+                typer.echo("watching for changes; Ctrl-C ends it", err=True)
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, IngestInterrupted):
+            _add(sums, interrupt.report)
+        said = ", ".join(f"{count:,} {name}" for name, count in sums.items())
+        typer.echo(f"ended; in all {said}, in {max(batches, 0):,} batches of changes", err=True)
+        raise typer.Exit(130) from interrupt
+
+
+def _add(sums: dict[str, int], report: "IngestReport") -> None:
+    for name in sums:
+        sums[name] += getattr(report, name)
 
 
 def _show(

@@ -16,9 +16,9 @@ PLAIN_WIDTH = 120
 """Columns of a table that does not go to a terminal."""
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document on stdout."""
-    text = jsonlib.dumps(value, ensure_ascii=False, indent=2)
+def print_json(value: Any, *, line: bool = False) -> None:
+    """Print one JSON document on stdout, on one line where many follow each other."""
+    text = jsonlib.dumps(value, ensure_ascii=False, indent=None if line else 2)
     # A byte of a path that is no UTF-8 becomes JSON's own escape, and the document stays valid.
     typer.echo(text.encode("utf-8", "backslashreplace"))
 

@@ -47,7 +47,7 @@ def test_running_twice_embeds_and_opens_nothing(
 ) -> None:
     archive.draw_all(MANY)
     archive.ingest()
-    monkeypatch.setattr("ingest.stages.read_file", None)
+    monkeypatch.setattr("ingest.sources.local.read_file", None)
     assert counts(archive.ingest()) == {"unchanged": 24}
     assert archive.encoder.embedded == 24
 
@@ -330,7 +330,7 @@ def test_a_known_bad_file_is_reported_again_and_not_read_again(
     archive.draw_all(["a.png"])
     write(archive.folder / "bad.jpg", b"hello, this is text")
     first = archive.ingest()
-    monkeypatch.setattr("ingest.stages.read_file", None)
+    monkeypatch.setattr("ingest.sources.local.read_file", None)
     second = archive.ingest()
     assert first.skips == second.skips
     assert counts(second) == {"unchanged": 1, "skipped": 1}

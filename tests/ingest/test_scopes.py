@@ -140,6 +140,52 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         plan_scopes([folder], [])
 
 
+def test_a_file_url_is_the_path_it_names(tmp_path: Path) -> None:
+    make(tmp_path, "a/1.jpg")
+    assert plan_scopes([f"file://{tmp_path}/a"], []) == [Scope(root(tmp_path / "a"))]
+
+
+def test_packed_files_and_folders_are_planned_together(tmp_path: Path) -> None:
+    make(tmp_path, "a/1.jpg", "a/b.zip", "a/c.tar.gz")
+    packed = [tmp_path / "a/b.zip", f"tar://::{tmp_path}/a/c.tar.gz"]
+    assert plan_scopes([*packed, tmp_path / "a", *packed], []) == [
+        Scope(root(tmp_path / "a")),
+        Scope(Root.at(f"zip://::{tmp_path}/a/b.zip")),
+        Scope(Root.at(f"tar://::{tmp_path}/a/c.tar.gz")),
+    ]
+
+
+def test_a_folder_named_like_a_packed_file_is_a_folder(tmp_path: Path) -> None:
+    make(tmp_path, "a.zip/1.jpg")
+    assert plan_scopes([tmp_path / "a.zip"], []) == [Scope(root(tmp_path / "a.zip"))]
+    with pytest.raises(UsageError, match="is a folder; name a packed file"):
+        plan_scopes([f"zip://::{tmp_path}/a.zip"], [])
+
+
+def test_a_link_to_a_known_packed_file_is_that_root(tmp_path: Path) -> None:
+    make(tmp_path, "a.zip")
+    (tmp_path / "link.zip").symlink_to(tmp_path / "a.zip")
+    known = Root("of-old", f"zip://::{tmp_path}/a.zip")
+    assert plan_scopes([tmp_path / "link.zip"], [known]) == [Scope(known)]
+
+
+@pytest.mark.parametrize(
+    ("location", "path", "found"),
+    [
+        ("/a/b", "c/d.jpg", "/a/b/c/d.jpg"),
+        ("/", "d.jpg", "/d.jpg"),
+        ("/a/b", "", "/a/b"),
+        ("s3://bucket", "c/d.jpg", "s3://bucket/c/d.jpg"),
+        ("https://host/set/", "c/d.jpg", "https://host/set/c/d.jpg"),
+        ("https://host/set/list.txt", "c/d.jpg", "https://host/set/c/d.jpg"),
+        ("zip://::/a/b.zip", "c/d.jpg", "zip://c/d.jpg::/a/b.zip"),
+        ("tar://::s3://bucket/0.tar", "d.jpg", "tar://d.jpg::s3://bucket/0.tar"),
+    ],
+)
+def test_a_root_says_where_its_files_can_be_opened(location: str, path: str, found: str) -> None:
+    assert Root("id", location).locate(path) == found
+
+
 def test_an_empty_path_does_not_mean_the_current_folder() -> None:
     with pytest.raises(UsageError, match="a path is empty"):
         plan_scopes([""], [])

@@ -1,0 +1,35 @@
+"""Ingesting and then following folders, with store, model and journal open throughout."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from os import PathLike
+from threading import Event
+
+from eidetic.opening import Opening
+from eidetic.roots import adopting
+from ingest import IngestReport, Progress, follow, plan_scopes, require_local
+from schema import load_roots
+
+
+def watch(
+    opening: Opening,
+    paths: str | PathLike[str] | Iterable[str | PathLike[str]],
+    ingest: Callable[..., IngestReport],
+    stop: Event | None,
+    *,
+    exclude: Sequence[str],
+    progress: Progress | None,
+) -> Iterator[IngestReport]:
+    """See `eidetic.Archive.watch`.
+
+    Args:
+        ingest: `ingest.ingest` with all its options but what is open.
+    """
+    named = [paths] if isinstance(paths, str | PathLike) else paths
+    scopes = plan_scopes(named, load_roots(opening.settings.roots_file))
+    require_local(scopes)
+    store, _ = opening.store_or_new()
+    encoder = opening.encoder()
+    with adopting(opening, scopes), opening.journal() as journal:
+        run = partial(ingest, store=store, encoder=encoder, journal=journal)
+        yield from follow(scopes, run, stop=stop or Event(), exclude=exclude, progress=progress)
