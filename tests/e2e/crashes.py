@@ -146,7 +146,8 @@ def _start(folder: Path, data: Path, log: Path) -> subprocess.Popen[bytes]:
 def _child(log: Path, arguments: Sequence[str]) -> None:
     """Run the command line with an encoder that writes down what it has embedded."""
     import embed
-    from embed.encoder import Encoder, Pixels
+    from embed.encoder import Encoder
+    from embed.resizing import Pixels
 
     load = embed.load_encoder
 
