@@ -13,9 +13,8 @@ _WHOLE = 1_000_000
 def prepare_whole(image: Image, encoder: Encoder) -> Pixels:
     """Decode an image at its full size and prepare it, so that scores equal the model's own.
 
-    Ingestion decodes large JPEGs at reduced scale, which moves a cosine by a thousandth; a
-    softmax over logits a hundred times as large would show it. An image beyond the limit on
-    pixels is decoded as in ingestion, where that is within it.
+    Ingestion decodes large JPEGs at reduced scale, which moves a probability by a thousandth or
+    two. An image beyond the limit on pixels is decoded as in ingestion, where it is within it so.
 
     Raises:
         NoUsableImage: It cannot be decoded; the message names it.
