@@ -29,6 +29,7 @@ class Opening:
         self._wanted_model = wanted_model
         self._store: MilvusStore | None = None
         self._encoder: Encoder | None = None
+        self._loose_encoder: Encoder | None = None
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""
@@ -81,6 +82,26 @@ class Opening:
             self._encoder = encoder
         return self._encoder
 
+    def any_encoder(self) -> Encoder:
+        """Return an encoder for images that need not be in an archive.
+
+        That is the wanted model's, else the archive's, else that of the settings.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+            ArchiveMissing: Nothing says which model; the message says how to.
+        """
+        if self._wanted_model is not None:
+            return self._loose(self._wanted_model)
+        try:
+            return self.encoder()
+        except ArchiveMissing as error:
+            if self.settings.model:
+                return self._loose(self.settings.model)
+            raise ArchiveMissing(
+                f"{error}; or name a model: --model builtin, or another of `eidetic models`"
+            ) from error
+
     def journal(self) -> Journal:
         """Return the journal of the archive's collection, open; the caller closes it."""
         return Journal.open(self.settings.journal_file, self.store().collection.uid)
@@ -109,6 +130,12 @@ class Opening:
         self.close()
         for file in (self.settings.roots_file, self.settings.journal_file):
             file.unlink(missing_ok=True)
+
+    def _loose(self, model: str) -> Encoder:
+        """Return a model's encoder; kept apart, as no archive has been asked about it."""
+        if self._loose_encoder is None:
+            self._loose_encoder = load_encoder(resolve(model))
+        return self._loose_encoder
 
     def _create(self) -> MilvusStore:
         spec = resolve(self._wanted_model or self.settings.model or RECOMMENDED)

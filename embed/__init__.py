@@ -1,11 +1,14 @@
 """Images and words to unit vectors of one space."""
 
 from embed.catalogue import RECOMMENDED, Model, catalogue, describe, resolve
+from embed.check import ModelCheck, check_model
 from embed.encoder import Encoder
 from embed.header import ImageHeader
+from embed.hub import is_on_disk
 from embed.images import DecodedImage, decode_image, default_max_pixels, read_header
 from embed.load import load_encoder
 from embed.resizing import Pixels, Resizing
+from embed.scoring import Scoring
 
 __all__ = [
     "RECOMMENDED",
@@ -13,12 +16,16 @@ __all__ = [
     "Encoder",
     "ImageHeader",
     "Model",
+    "ModelCheck",
     "Pixels",
     "Resizing",
+    "Scoring",
     "catalogue",
+    "check_model",
     "decode_image",
     "default_max_pixels",
     "describe",
+    "is_on_disk",
     "load_encoder",
     "read_header",
     "resolve",

@@ -16,6 +16,9 @@ OPEN_CLIP = "open_clip:"
 HF = "hf:"
 BUILTIN = "builtin"
 
+IMAGES_ONLY = "images only"
+"""Stands for the languages of a model that takes no words."""
+
 _BYTES_PER_PARAMETER = 4
 _BUILTIN_DATA = Path(__file__).with_name("builtin") / "data"
 
@@ -33,6 +36,7 @@ class Model:
             was found that could be checked.
         scores_source: Where the scores were read.
         download_bytes: About what is fetched when the model is first used; 0 for none.
+        repo: Id of the repository on the hub that holds the weights; "" for none.
     """
 
     alias: str
@@ -46,6 +50,7 @@ class Model:
     scores: Mapping[str, float] = field(default_factory=dict)
     scores_source: str = ""
     download_bytes: int = 0
+    repo: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return every fact by name."""
@@ -111,6 +116,7 @@ def _published(
     description: str,
     scores: Mapping[str, float] | None = None,
     source: str = "",
+    repo: str = "",
 ) -> Model:
     dim, image_size, parameters = facts
     return Model(
@@ -125,6 +131,7 @@ def _published(
         scores=scores or {},
         scores_source=source,
         download_bytes=parameters * _BYTES_PER_PARAMETER,
+        repo=repo or spec.removeprefix(HF),
     )
 
 
@@ -145,6 +152,7 @@ _PUBLISHED = (
         "Recommended: fast, many languages",
         {_COCO: 0.472, _COCO_BACK: 0.637},
         _SIGLIP2,
+        repo="timm/ViT-B-32-SigLIP2-256",
     ),
     _published(
         "siglip2-b16-256",
@@ -155,6 +163,7 @@ _PUBLISHED = (
         "Better than siglip2-b32-256; four times as many patches to look at",
         {_COCO: 0.532, _COCO_BACK: 0.697},
         _SIGLIP2,
+        repo="timm/ViT-B-16-SigLIP2-256",
     ),
     _published(
         "siglip2-l16-256",
@@ -165,6 +174,7 @@ _PUBLISHED = (
         "Better still, for a GPU",
         {_COCO: 0.547, _COCO_BACK: 0.715},
         _SIGLIP2,
+        repo="timm/ViT-L-16-SigLIP2-256",
     ),
     _published(
         "siglip2-so400m-378",
@@ -175,6 +185,7 @@ _PUBLISHED = (
         "The best of SigLIP 2 here, for a GPU; sees small things",
         {_COCO: 0.558, _COCO_BACK: 0.717},
         _SIGLIP2,
+        repo="timm/ViT-SO400M-14-SigLIP2-378",
     ),
     _published(
         "clip-b32",
@@ -185,6 +196,7 @@ _PUBLISHED = (
         "OpenAI's CLIP, the reference that others are compared with",
         {_COCO: 0.3044, _COCO_BACK: 0.5012, _FLICKR: 0.5878},
         _OPEN_CLIP,
+        repo="timm/vit_base_patch32_clip_224.openai",
     ),
     _published(
         "clip-l14",
@@ -195,6 +207,7 @@ _PUBLISHED = (
         "OpenAI's CLIP, large",
         {_COCO: 0.3651, _COCO_BACK: 0.5634, _FLICKR: 0.6496},
         _OPEN_CLIP,
+        repo="timm/vit_large_patch14_clip_224.openai",
     ),
     _published(
         "datacomp-b32-256",
@@ -205,6 +218,7 @@ _PUBLISHED = (
         "LAION's CLIP trained on DataComp",
         {_COCO: 0.3993, _COCO_BACK: 0.5792, _FLICKR: 0.6492},
         _OPEN_CLIP,
+        repo="laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
     ),
     _published(
         "laion-l14",
@@ -215,6 +229,7 @@ _PUBLISHED = (
         "LAION's CLIP, large",
         {_COCO: 0.4651, _COCO_BACK: 0.6336, _FLICKR: 0.7552},
         _OPEN_CLIP,
+        repo="laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
     ),
     _published(
         "metaclip2-h14",
@@ -241,6 +256,38 @@ _PUBLISHED = (
         "Chinese-CLIP",
         {_FLICKR_CN: 0.627},
         _CHINESE_CLIP,
+    ),
+    _published(
+        "dinov2-b14",
+        "hf:facebook/dinov2-base",
+        (768, 224, 86_580_480),
+        "Apache-2.0",
+        IMAGES_ONLY,
+        "DINOv2: finds images that look alike, down to their parts",
+    ),
+    _published(
+        "dinov2-s14",
+        "hf:facebook/dinov2-small",
+        (384, 224, 22_056_576),
+        "Apache-2.0",
+        IMAGES_ONLY,
+        "DINOv2, small and fast",
+    ),
+    _published(
+        "vit-b16",
+        "hf:google/vit-base-patch16-224",
+        (768, 224, 85_798_656),
+        "Apache-2.0",
+        IMAGES_ONLY,
+        "ViT trained on ImageNet's classes: finds images of the same kind of thing",
+    ),
+    _published(
+        "resnet50",
+        "hf:microsoft/resnet-50",
+        (2048, 224, 23_508_032),
+        "Apache-2.0",
+        IMAGES_ONLY,
+        "ResNet-50, the classic of image retrieval",
     ),
 )
 """Parameters are counted on the architecture, of which the download is four bytes each."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from embed.resizing import Pixels, Resizing
+from embed.scoring import Scoring
 from schema.records import Vector, Vectors
 
 
@@ -24,6 +25,8 @@ class Encoder(Protocol):
         image_size: Pixels of the longer side of that input; decoding at reduced scale must keep at
             least twice this on the shorter side.
         fingerprint: Names the pre-processing. Vectors of different fingerprints do not mix.
+        scoring: How a cosine of image and text becomes a probability; ``None`` where the model
+            takes images only.
     """
 
     @property
@@ -36,13 +39,19 @@ class Encoder(Protocol):
     def image_size(self) -> int: ...
     @property
     def fingerprint(self) -> str: ...
+    @property
+    def scoring(self) -> Scoring | None: ...
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Embed prepared images: shape (len(batch), dim), float32, unit norm, in order."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts: shape (len(texts), dim), float32, unit norm, in order."""
+        """Embed texts: shape (len(texts), dim), float32, unit norm, in order.
+
+        Raises:
+            UsageError: The model takes images only.
+        """
         ...
 
 
@@ -71,6 +80,7 @@ class ToyEncoder:
     image_size = 32
     resizing = Resizing.squash(32, Image.Resampling.BOX)
     fingerprint = "toy-1"
+    scoring = Scoring(10.0)
 
     COLOURS: ClassVar[Mapping[str, tuple[int, int, int]]] = {
         "red": (255, 0, 0),

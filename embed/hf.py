@@ -1,4 +1,4 @@
-"""Encoders of transformers: the CLIP family, from the hub or from a local folder."""
+"""Models of transformers, from the hub or from a local folder, and the CLIP family's encoder."""
 
 import json
 import threading
@@ -7,26 +7,39 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from embed.encoder import Encoder
+from embed.hf_images import READ_OUT, HfImageEncoder
+from embed.hf_pixels import Preparation, read_preparation
 from embed.hub import fetch, quiet
-from embed.resizing import Pixels, Resizing
+from embed.resizing import Pixels
+from embed.scoring import Scoring
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
-_SHAPING = (
-    "do_resize",
-    "size",
-    "do_center_crop",
-    "crop_size",
-    "resample",
-    "image_mean",
-    "image_std",
-)
-
-
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+
+DUAL = ("get_image_features", "get_text_features", "logit_scale")
+"""What a dual encoder of transformers has."""
+
+
+def load_hf(spec: str, source: str, device: Device) -> Encoder:
+    """Load a model of transformers.
+
+    Args:
+        spec: What loads it again.
+        source: Id of a repository on the hub, or a local folder.
+        device: Where it runs.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded, or is neither a dual encoder of images and texts
+            nor one of the encoders of images that `embed.hf_images` reads out.
+    """
+    model, images, tokenizer = _load(source)
+    preparation = read_preparation(spec, images)
+    if tokenizer is None:
+        return HfImageEncoder(spec, model, preparation, device)
+    return HfEncoder(spec, model, preparation, tokenizer, device)
 
 
 class HfEncoder:
@@ -37,29 +50,31 @@ class HfEncoder:
     transformers' own PIL backend.
     """
 
-    def __init__(self, spec: str, source: str, device: Device) -> None:
-        """Load a model.
+    def __init__(
+        self, spec: str, model: Any, preparation: Preparation, tokenizer: Any, device: Device
+    ) -> None:
+        """Take a loaded model.
 
         Args:
             spec: What loads it again.
-            source: Id of a repository on the hub, or a local folder.
+            model: The model of transformers.
+            preparation: What its image processor does.
+            tokenizer: Its own.
             device: Where it runs.
-
-        Raises:
-            ModelUnavailable: It cannot be loaded, or is no dual encoder of images and texts.
         """
         self.spec = spec
         self._device = device
-        self._model, images, self._tokenizer = _load(source)
+        self._model: Any = device.place(model)
+        self._preparation = preparation
+        self._tokenizer = tokenizer
         # A tokenizer of the tokenizers library cannot be used by two threads at once.
         self._tokenizing = threading.Lock()
-        device.place(self._model)
-        facts = _facts(spec, images)
-        self._mean, self._std = tuple(facts["image_mean"]), tuple(facts["image_std"])
-        self.resizing = _resizing(spec, facts)
-        self._padding, self._max_length = _text_shape(self._model, self._tokenizer)
+        self.resizing = preparation.resizing
+        self._padding, self._max_length = _text_shape(model, tokenizer)
         self.image_size = max(self.resizing.width, self.resizing.height)
-        self.fingerprint = _fingerprint(facts, self._tokenize([PROBE])["input_ids"].tolist())
+        tokens = self._tokenize([PROBE])["input_ids"].tolist()
+        self.fingerprint = _fingerprint(preparation.facts, tokens)
+        self.scoring = _scoring(model)
         self.dim: int = self._encode_texts([PROBE]).shape[1]
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
@@ -71,10 +86,11 @@ class HfEncoder:
         return in_batches(self._encode_texts, texts, TEXTS_PER_RUN, self.dim)
 
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
+        mean, std = self._preparation.mean, self._preparation.std
         return self._device.run(
             lambda: (
                 self._model.get_image_features(
-                    pixel_values=self._device.normalise(batch, self._mean, self._std)
+                    pixel_values=self._device.normalise(batch, mean, std)
                 ).pooler_output
             )
         )
@@ -95,7 +111,8 @@ class HfEncoder:
             )
 
 
-def _load(source: str) -> tuple[Any, Any, Any]:
+def _load(source: str) -> tuple[Any, Any, Any | None]:
+    """Return model, image processor and, of a dual encoder, tokenizer."""
     from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
     from transformers.utils import logging
 
@@ -107,14 +124,19 @@ def _load(source: str) -> tuple[Any, Any, Any]:
     try:
         with quiet():
             model = AutoModel.from_pretrained(folder, local_files_only=True)
-            if not hasattr(model, "get_text_features") or not hasattr(model, "get_image_features"):
+            # What scales the cosine of an image and a text shows that they share one space.
+            is_dual = all(hasattr(model, name) for name in DUAL)
+            if not is_dual and model.config.model_type not in READ_OUT:
                 raise ModelUnavailable(
-                    f"{source} is a {type(model).__name__}, which does not encode both images and "
-                    "texts; choose a model of the CLIP family, see `eidetic models`"
+                    f"{source} is a {type(model).__name__}, which encodes neither images and texts "
+                    f"into one space nor images as one of {', '.join(READ_OUT)}; choose a model of "
+                    "the CLIP family or one of those, see `eidetic models`"
                 )
             images = AutoImageProcessor.from_pretrained(
                 folder, backend="pil", local_files_only=True
             )
+            if not is_dual:
+                return model, images, None
             return model, images, AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except ModelUnavailable:
         raise
@@ -131,35 +153,6 @@ def _load(source: str) -> tuple[Any, Any, Any]:
             logging.enable_progress_bar()
 
 
-def _facts(spec: str, images: Any) -> dict[str, Any]:
-    """Return what shapes an image, once it is sure that nothing else does."""
-    from transformers.image_processing_backends import PilBackend
-
-    facts = images.to_dict()
-    is_plain = type(images)._preprocess is PilBackend._preprocess and not facts.get("do_pad")
-    to_unit = facts.get("do_rescale") and abs(facts["rescale_factor"] * 255 - 1) < 1e-6
-    if not (is_plain and to_unit and facts.get("do_normalize")):
-        raise ModelUnavailable(
-            f"{spec}: its pre-processing ({type(images).__name__}) is not one that this version "
-            "can do; choose another model, see `eidetic models`"
-        )
-    return {name: facts.get(name) for name in _SHAPING}
-
-
-def _resizing(spec: str, facts: dict[str, Any]) -> Resizing:
-    size, crop = facts["size"] or {}, facts["crop_size"] or {}
-    resample = Image.Resampling(facts["resample"])
-    if facts["do_resize"] and facts["do_center_crop"] and size.get("shortest_edge"):
-        shortest = size["shortest_edge"]
-        return Resizing(crop["width"], crop["height"], "crop", shortest, resample, rounds=False)
-    if facts["do_resize"] and not facts["do_center_crop"] and size.get("height"):
-        return Resizing(size["width"], size["height"], "squash", 0, resample, rounds=False)
-    raise ModelUnavailable(
-        f"{spec}: its pre-processing (size {size}, crop {crop}) is not one that this version can "
-        "do; choose another model"
-    )
-
-
 def _text_shape(model: Any, tokenizer: Any) -> tuple[str | bool, int]:
     """Return how texts are padded, and to how many tokens they are cut.
 
@@ -172,6 +165,14 @@ def _text_shape(model: Any, tokenizer: Any) -> tuple[str | bool, int]:
         positions -= int(config.pad_token_id) + 1
     length = min(int(tokenizer.model_max_length), positions)
     return ("max_length" if "siglip" in model.config.model_type else True), length
+
+
+def _scoring(model: Any) -> Scoring:
+    """Return what the model's own ``logits_per_image`` does, and the pipeline after it."""
+    scale = float(model.logit_scale.exp().item())
+    if "siglip" in model.config.model_type:
+        return Scoring(scale, float(model.logit_bias.item()), "sigmoid")
+    return Scoring(scale)
 
 
 def _fingerprint(facts: dict[str, Any], tokens: list[list[int]]) -> str:

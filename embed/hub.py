@@ -71,6 +71,11 @@ def fetch(repo_id: str, one_of: Sequence[str]) -> Path:
     )
 
 
+def is_on_disk(repo_id: str) -> bool:
+    """Return whether weights of a repository are in the cache; asks no network."""
+    return any(_cached(repo_id, pattern) is not None for pattern in ("*.safetensors", "*.bin"))
+
+
 def _cached(repo_id: str, pattern: str) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError

@@ -45,9 +45,9 @@ def load_encoder(spec: str, *, device: str | None = None, threads: int | None = 
             )
         return OpenClipEncoder(spec, arch, pretrained, Device(device))
     if spec.startswith(HF):
-        from embed.hf import HfEncoder
+        from embed.hf import load_hf
 
-        return HfEncoder(spec, spec.removeprefix(HF), Device(device))
+        return load_hf(spec, spec.removeprefix(HF), Device(device))
     return _load_folder(spec, device)
 
 
@@ -60,9 +60,9 @@ def _load_folder(spec: str, device: str | None) -> Encoder:
 
         return OpenClipEncoder(spec, f"local-dir:{folder}", None, Device(device))
     if (folder / "config.json").is_file():
-        from embed.hf import HfEncoder
+        from embed.hf import load_hf
 
-        return HfEncoder(spec, spec, Device(device))
+        return load_hf(spec, spec, Device(device))
     raise ModelUnavailable(
         f"{spec}: no model; a folder saved by transformers has a config.json, one saved by "
         "open_clip an open_clip_config.json, and a bare file is given as open_clip:ARCH/FILE"

@@ -13,6 +13,7 @@ from PIL import Image
 
 from embed.hub import TOKENIZER, fetch, quiet
 from embed.resizing import Pixels, Resizing
+from embed.scoring import Scoring
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
@@ -58,6 +59,7 @@ class OpenClipEncoder:
         self.resizing = _resizing(spec, facts)
         self.image_size = max(self.resizing.width, self.resizing.height)
         self.fingerprint = _fingerprint(facts, self._tokenizer)
+        self.scoring = _scoring(self._model)
         self.dim: int = self._encode_texts([PROBE]).shape[1]
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
@@ -190,6 +192,12 @@ def _resizing(spec: str, facts: dict[str, Any]) -> Resizing:
             f"{height} x {width}) is not one that this version can do; choose another model"
         )
     return Resizing(width, height, "squash" if mode == "squash" else "crop", width, resample, True)
+
+
+def _scoring(model: Any) -> Scoring:
+    """Return how logits are made of cosines; open_clip gives those of SigLIP alone a bias."""
+    scale, bias = float(model.logit_scale.exp().item()), model.logit_bias
+    return Scoring(scale) if bias is None else Scoring(scale, float(bias.item()), "sigmoid")
 
 
 def _fingerprint(facts: dict[str, Any], tokenizer: Any) -> str:

@@ -59,6 +59,7 @@ class IdleEncoder:
         self.resizing = encoder.resizing
         self.image_size = encoder.image_size
         self.fingerprint = encoder.fingerprint
+        self.scoring = encoder.scoring
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         return np.zeros((len(batch), self.dim), dtype=np.float32)

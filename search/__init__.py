@@ -1,5 +1,14 @@
 """From a question to the rows that answer it, and how well they do."""
 
+from search.classify import (
+    DEFAULT_TEMPLATE,
+    Classification,
+    Classified,
+    LabelScore,
+    Unusable,
+    classify,
+)
+from search.compare import Subject, compare
 from search.engine import embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
 from search.query import (
@@ -16,15 +25,23 @@ from search.query import (
 
 __all__ = [
     "DEFAULT_K",
+    "DEFAULT_TEMPLATE",
     "Captioned",
+    "Classification",
+    "Classified",
     "Evaluation",
     "Image",
+    "LabelScore",
     "Query",
     "Recall",
     "Row",
+    "Subject",
     "Term",
     "Text",
+    "Unusable",
     "build_query",
+    "classify",
+    "compare",
     "embed_query",
     "evaluate",
     "image_term",

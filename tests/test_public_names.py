@@ -12,8 +12,9 @@ PUBLIC = {
         "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
     ),
     "embed": (
-        "DecodedImage Encoder ImageHeader Model Pixels RECOMMENDED Resizing catalogue decode_image "
-        "default_max_pixels describe load_encoder read_header resolve "
+        "DecodedImage Encoder ImageHeader Model ModelCheck Pixels RECOMMENDED Resizing Scoring "
+        "catalogue check_model decode_image default_max_pixels describe is_on_disk load_encoder "
+        "read_header resolve "
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
@@ -21,7 +22,8 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
-        "Captioned DEFAULT_K Evaluation Image Query Recall Row Term Text build_query "
+        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
+        "LabelScore Query Recall Row Subject Term Text Unusable build_query classify compare "
         "embed_query evaluate image_term read_captions search text_term "
     ),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),

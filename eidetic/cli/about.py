@@ -33,38 +33,6 @@ def status(context: typer.Context) -> None:
     )
 
 
-def models(context: typer.Context) -> None:
-    """List the models that an archive can be made with.
-
-    Any other dual encoder works by spec: open_clip:ARCH/PRETRAINED, hf:REPO_ID, or a local folder.
-    With --json, specs and published scores are listed too.
-
-    Example:
-        eidetic models
-    """
-    from embed import catalogue
-
-    if options(context).json:
-        print_json([model.as_dict() for model in catalogue()])
-        return
-    print_table(
-        ("model", "dim", "parameters", "download", "licence", "languages"),
-        [
-            (
-                model.alias,
-                str(model.dim),
-                f"{model.parameters / 1e6:.0f} M" if model.parameters else "",
-                human_bytes(model.download_bytes) if model.download_bytes else "",
-                model.licence,
-                model.languages,
-            )
-            for model in catalogue()
-        ],
-        right=("dim", "parameters", "download"),
-        fold="languages",
-    )
-
-
 def evaluate(
     context: typer.Context,
     captions: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eidetic.cli import about, care, fill, find
+from eidetic.cli import about, care, compare, fill, find, models
 from eidetic.cli.options import Options
 
 app = typer.Typer(
@@ -71,8 +71,10 @@ def shared(
 app.command("ingest")(fill.ingest)
 app.command("search")(find.search)
 app.command("similar")(find.similar)
+app.command("classify")(compare.classify)
+app.command("compare")(compare.compare)
 app.command("status")(about.status)
-app.command("models")(about.models)
+app.add_typer(models.models)
 app.command("show")(care.show)
 app.command("doctor")(care.doctor)
 app.add_typer(care.roots)

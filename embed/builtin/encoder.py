@@ -14,6 +14,7 @@ from PIL import Image
 
 from embed.encoder import unit
 from embed.resizing import Pixels, Resizing
+from embed.scoring import Scoring
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
@@ -95,7 +96,7 @@ class BuiltinEncoder:
 
     Attributes:
         languages: ISO 639-1 codes of the languages the text tower was taught.
-        logit_scale: Factor from cosine to logit, for a softmax over labels.
+        scoring: A softmax over labels, at the scale that training ended with.
 
     Raises:
         ModelUnavailable: A data file is missing or damaged; graphs are checked at first use.
@@ -119,7 +120,7 @@ class BuiltinEncoder:
         # Squashing loses no part of the image; the training views were stretched both ways.
         self.resizing = Resizing.squash(self.image_size, Image.Resampling.BICUBIC, reducing_gap=4.0)
         self.languages = self._facts.languages
-        self.logit_scale = self._facts.logit_scale
+        self.scoring = Scoring(self._facts.logit_scale)
         self.fingerprint = f"builtin-{self._facts.version}-{self._facts.preprocessing}"
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:

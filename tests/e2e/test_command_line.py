@@ -133,7 +133,11 @@ def test_status_and_models_tell_about_themselves(run: Run, archive: Path) -> Non
     models = answer(run("models", "--json"))
     assert models[0]["spec"] == "builtin"
     assert models[0]["dim"] == status["dim"]
+    assert models[0]["on_disk"] is True
+    assert answer(run("models", "list", "--json")) == models
     assert "Apache-2.0" in run("models").stdout
+    checked = answer(run("models", "check", "builtin", "--json"))
+    assert (checked["dim"], checked["takes_words"]) == (status["dim"], True)
 
 
 def test_the_doctor_finds_what_is_wrong_and_mends_it(run: Run, archive: Path) -> None:
@@ -204,7 +208,8 @@ def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
 
 
 COMMANDS = (
-    "ingest", "search", "similar", "status", "show", "roots", "doctor", "models", "evaluate", "demo"
+    "ingest", "search", "similar", "classify", "compare", "status", "show", "roots", "doctor",
+    "models", "evaluate", "demo",
 )  # fmt: skip
 
 

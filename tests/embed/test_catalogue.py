@@ -7,6 +7,8 @@ from pathlib import Path
 
 import open_clip
 import pytest
+import torch
+import transformers
 
 from embed import RECOMMENDED, catalogue, describe, load_encoder, resolve
 from schema import ModelUnavailable
@@ -28,7 +30,35 @@ def test_an_entry_agrees_with_open_clips_own_table(model: object) -> None:
     assert config["embed_dim"] == model.dim  # type: ignore[attr-defined]
     assert config["vision_cfg"]["image_size"] == model.image_size  # type: ignore[attr-defined]
     assert published
+    assert published["hf_hub"].rstrip("/") == model.repo  # type: ignore[attr-defined]
     assert bool(config.get("quick_gelu")) == bool(published.get("quick_gelu"))
+
+
+@pytest.mark.parametrize(
+    ("alias", "config", "unused"),
+    [
+        ("vit-b16", transformers.ViTConfig(), "pooler"),
+        ("resnet50", transformers.ResNetConfig(), "-"),
+        ("dinov2-b14", transformers.Dinov2Config(image_size=518, patch_size=14), "-"),
+        (
+            "dinov2-s14",
+            transformers.Dinov2Config(
+                hidden_size=384, num_attention_heads=6, image_size=518, patch_size=14
+            ),
+            "-",
+        ),
+    ],
+)
+def test_an_entry_for_images_only_counts_its_architecture(
+    alias: str, config: transformers.PreTrainedConfig, unused: str
+) -> None:
+    (model,) = [model for model in catalogue() if model.alias == alias]
+    with torch.device("meta"):
+        architecture = transformers.AutoModel.from_config(config)
+    counted = [p for name, p in architecture.named_parameters() if not name.startswith(unused)]
+    assert sum(weights.numel() for weights in counted) == model.parameters
+    sizes = getattr(config, "hidden_sizes", None) or [config.hidden_size]
+    assert (model.dim, model.languages) == (sizes[-1], "images only")
 
 
 def test_every_score_is_a_fraction_with_its_source() -> None:

@@ -2,99 +2,26 @@
 
 import json
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from embed import load_encoder
 from schema import ModelUnavailable
-
-WORDS = ["<pad>", "<unk>", "<start>", "<end>", "a", "dog", "on", "the", "beach", "red", "boat"]
-TOWER = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
-TEXT = {**TOWER, "vocab_size": len(WORDS), "max_position_embeddings": 16}
-VISION = {**TOWER, "image_size": 32, "patch_size": 8}
-
-
-def save_tokenizer(folder: Path) -> None:
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<start> $A <end>", special_tokens=[("<start>", 2), ("<end>", 3)]
-    )
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        unk_token="<unk>",
-        bos_token="<start>",
-        eos_token="<end>",
-        model_max_length=16,
-    ).save_pretrained(folder)
-
-
-def save_clip(folder: Path) -> None:
-    text = {**TEXT, "eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0}
-    config = transformers.CLIPConfig(text_config=text, vision_config=VISION, projection_dim=24)
-    transformers.CLIPModel(config).save_pretrained(folder)
-    transformers.CLIPImageProcessor(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    ).save_pretrained(folder)
-
-
-def save_siglip(folder: Path) -> None:
-    config = transformers.SiglipConfig(text_config=TEXT, vision_config=VISION)
-    transformers.SiglipModel(config).save_pretrained(folder)
-    transformers.SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-
-
-def save_chinese_clip(folder: Path) -> None:
-    config = transformers.ChineseCLIPConfig(
-        text_config=TEXT, vision_config=VISION, projection_dim=24
-    )
-    transformers.ChineseCLIPModel(config).save_pretrained(folder)
-    transformers.ChineseCLIPImageProcessor(
-        size={"height": 32, "width": 32}, do_center_crop=False
-    ).save_pretrained(folder)
-
-
-def save_altclip(folder: Path) -> None:
-    text = {**TEXT, "max_position_embeddings": 17, "pad_token_id": 0, "project_dim": 24}
-    config = transformers.AltCLIPConfig(
-        text_config=text, vision_config={**VISION, "projection_dim": 24}, projection_dim=24
-    )
-    transformers.AltCLIPModel(config).save_pretrained(folder)
-    transformers.CLIPImageProcessor(
-        size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}
-    ).save_pretrained(folder)
-
-
-def save_metaclip_2(folder: Path) -> None:
-    text = {**TEXT, "eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0}
-    config = transformers.MetaClip2Config(text_config=text, vision_config=VISION, projection_dim=24)
-    transformers.MetaClip2Model(config).save_pretrained(folder)
-    transformers.CLIPImageProcessor(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    ).save_pretrained(folder)
-
-
-FAMILIES: dict[str, Callable[[Path], None]] = {
-    "clip": save_clip,
-    "siglip": save_siglip,
-    "chinese_clip": save_chinese_clip,
-    "altclip": save_altclip,
-    "metaclip_2": save_metaclip_2,
-}
+from tests.embed.checkpoints import (
+    FAMILIES,
+    IMAGES,
+    TEXTS,
+    WORDS,
+    save_clip,
+    save_siglip2_naflex,
+    save_siglip2_tokenizer,
+    save_tokenizer,
+)
 
 
 @pytest.fixture(params=FAMILIES)
@@ -102,18 +29,11 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder as transformers saves it, with random weights of the real class."""
     torch.manual_seed(0)
     FAMILIES[request.param](tmp_path)
-    save_tokenizer(tmp_path)
+    if request.param == "siglip2":
+        save_siglip2_tokenizer(tmp_path)
+    else:
+        save_tokenizer(tmp_path)
     return tmp_path
-
-
-def noise(width: int, height: int) -> PIL.Image.Image:
-    rng = np.random.default_rng(width * height)
-    small = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    return PIL.Image.fromarray(small).resize((width, height), PIL.Image.Resampling.BICUBIC)
-
-
-IMAGES = [noise(200, 100), noise(97, 151), noise(32, 32), noise(20, 45)]
-TEXTS = ["a dog on the beach", "boat", "red " * 40]
 
 
 def reference(folder: Path, padding: str | bool) -> tuple[np.ndarray, np.ndarray]:
@@ -132,12 +52,31 @@ def test_images_and_texts_equal_transformers_own(
 ) -> None:
     encoder = load_encoder(str(checkpoint))
     family = request.node.callspec.params["checkpoint"]
-    images, texts = reference(checkpoint, "max_length" if family == "siglip" else True)
+    images, texts = reference(checkpoint, "max_length" if "siglip" in family else True)
     ours = encoder.encode_images([encoder.resizing.apply(image) for image in IMAGES])
     assert (ours * images).sum(axis=1).min() >= 0.9999
     assert (encoder.encode_texts(TEXTS) * texts).sum(axis=1).min() >= 0.9999
     assert encoder.dim == images.shape[1]
     assert encoder.image_size == 32
+
+
+def test_a_score_is_what_transformers_makes_of_the_cosine(
+    checkpoint: Path, request: pytest.FixtureRequest
+) -> None:
+    encoder = load_encoder(str(checkpoint))
+    model = transformers.AutoModel.from_pretrained(checkpoint).eval()
+    family = request.node.callspec.params["checkpoint"]
+    padding = "max_length" if "siglip" in family else True
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    tokens = tokenizer(TEXTS, padding=padding, truncation=True, max_length=16, return_tensors="pt")
+    processor = transformers.AutoImageProcessor.from_pretrained(checkpoint, backend="pil")
+    with torch.inference_mode():
+        logits = model(**tokens, **processor(IMAGES, return_tensors="pt")).logits_per_image
+    expected = logits.sigmoid() if "siglip" in family else logits.softmax(dim=-1)
+    images = encoder.encode_images([encoder.resizing.apply(image) for image in IMAGES])
+    assert encoder.scoring is not None
+    ours = encoder.scoring.probabilities(images @ encoder.encode_texts(TEXTS).T)
+    assert np.abs(ours - expected.numpy()).max() < 1e-4
 
 
 def test_nothing_encoded_is_no_vectors_of_the_right_length(checkpoint: Path) -> None:
@@ -207,11 +146,37 @@ def test_loading_leaves_the_logs_as_they_were(clip: Path) -> None:
     assert (list(root.handlers), root.level, transformers.logging.get_verbosity()) == before
 
 
-def test_a_model_without_a_text_tower_is_refused(tmp_path: Path) -> None:
-    config = transformers.ViTConfig(**VISION)
-    transformers.ViTModel(config).save_pretrained(tmp_path)
-    with pytest.raises(ModelUnavailable, match="ViTModel, which does not encode both"):
+@pytest.mark.parametrize(
+    "config",
+    [
+        transformers.BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2),
+        transformers.ConvNextConfig(hidden_sizes=[8], depths=[1], num_stages=1),
+    ],
+    ids=["of texts only", "of images"],
+)
+def test_a_model_of_no_known_family_is_refused_with_those_there_are(
+    tmp_path: Path, config: transformers.PreTrainedConfig
+) -> None:
+    model = transformers.AutoModel.from_config(config)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ModelUnavailable, match=r"which encodes neither .* one of vit, dinov2"):
         load_encoder(str(tmp_path))
+
+
+def test_siglip_2_of_many_sizes_is_refused_for_its_pre_processing(tmp_path: Path) -> None:
+    save_siglip2_naflex(tmp_path)
+    save_tokenizer(tmp_path)
+    with pytest.raises(ModelUnavailable, match=r"\(Siglip2ImageProcessorPil\) is not one that"):
+        load_encoder(str(tmp_path))
+
+
+def test_siglip_2_reads_capitals_as_small_letters(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    FAMILIES["siglip"](tmp_path)
+    save_siglip2_tokenizer(tmp_path)
+    small, capitals, other = load_encoder(str(tmp_path)).encode_texts(["a dog", "A DOG", "a boat"])
+    assert float(small @ capitals) >= 0.99999
+    assert float(small @ other) < 0.99999
 
 
 def test_a_folder_without_its_weights_is_refused_with_the_way_out(tmp_path: Path) -> None:

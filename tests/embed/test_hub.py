@@ -13,7 +13,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from embed import load_encoder
+from embed import is_on_disk, load_encoder
 from embed.hub import fetch, quiet
 from schema import ModelUnavailable
 
@@ -125,6 +125,16 @@ def test_the_better_of_several_formats_is_taken(put: Put) -> None:
     assert fetch("someone/both", ["model.safetensors", "model.bin"]) == folder
     with pytest.raises(ModelUnavailable, match="'someone/both' is not in the cache"):
         fetch("someone/both", ["model.safetensors"])
+
+
+@pytest.mark.parametrize("weights", ["open_clip_model.safetensors", "pytorch_model.bin"])
+def test_a_model_is_on_disk_once_its_weights_are(put: Put, weights: str) -> None:
+    folder = put("someone/tiny")
+    (folder / "config.json").touch()
+    assert not is_on_disk("someone/tiny")
+    (folder / weights).touch()
+    assert is_on_disk("someone/tiny")
+    assert not is_on_disk("someone/else")
 
 
 def test_of_a_repository_only_the_settings_and_one_checkpoint_are_downloaded(
