@@ -1,7 +1,8 @@
 """From a question to the rows that answer it, and how well they do."""
 
-from search.engine import embed_query, search
+from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
     Image,
@@ -20,10 +21,12 @@ __all__ = [
     "Evaluation",
     "Image",
     "Query",
+    "QuerySyntaxError",
     "Recall",
     "Row",
     "Term",
     "Text",
+    "answer",
     "build_query",
     "embed_query",
     "evaluate",

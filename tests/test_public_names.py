@@ -21,8 +21,8 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers ingest plan_scopes "
     ),
     "search": (
-        "Captioned DEFAULT_K Evaluation Image Query Recall Row Term Text build_query "
-        "embed_query evaluate image_term read_captions search text_term "
+        "Captioned DEFAULT_K Evaluation Image Query QuerySyntaxError Recall Row Term Text answer "
+        "build_query embed_query evaluate image_term read_captions search text_term "
     ),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
 }
