@@ -52,7 +52,7 @@ def search_filtered(
                 for matches, row in zip(fit, found, strict=True)
             ):
                 return [matches[offset:wanted] for matches in fit]
-            if fetched == MAX_LIMIT or any(len(row) < min(fetched, total) for row in found):
+            if fetched == MAX_LIMIT:
                 break
             fetched *= GROWTH
     ranked = _compare_each(store, queries, wanted, pushed, filters)

@@ -21,6 +21,9 @@ from schema.records import ImageRecord
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius R1 of the GRS 80 ellipsoid (Moritz, "Geodetic Reference System 1980", 2000)."""
 
+BOX_SLACK_DEGREES = 1e-6
+"""A box is so much (0.1 m) wider than its circle, so that rounding loses none of the rim."""
+
 MAX_NUMBER = 2**53
 """Bound on the limits of a range; far below what an INT64 holds, far above every real value."""
 
@@ -186,14 +189,13 @@ class Near:
         right triangle of the pole, the centre and the point where a meridian touches the circle;
         where a pole lies within the circle, every longitude does.
         """
-        # A hair wider than the circle, so that rounding loses none of its rim.
-        angle = self.radius_km / EARTH_RADIUS_KM * (1 + 1e-9) + 1e-12
-        height = degrees(angle)
+        angle = self.radius_km / EARTH_RADIUS_KM
+        height = degrees(angle) + BOX_SLACK_DEGREES
         south, north = self.lat - height, self.lat + height
         known = f"has_gps == true and lat >= {south:.9f} and lat <= {north:.9f}"
         if south <= -90 or north >= 90:
             return f"({known})"
-        half = degrees(asin(min(1.0, sin(angle) / cos(radians(self.lat))))) + 1e-9
+        half = degrees(asin(min(1.0, sin(angle) / cos(radians(self.lat))))) + BOX_SLACK_DEGREES
         west, east = self.lon - half, self.lon + half
         if west < -180:
             return f"({known} and (lon >= {west + 360:.9f} or lon <= {east:.9f}))"

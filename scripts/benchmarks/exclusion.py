@@ -35,11 +35,13 @@ SHARES = np.arange(0, 2.01, 0.05)
 DEPTH = 10
 
 # Words of captions that name no thing, or one that stands in every second image.
-_STOP = """a an the and or of in on at to with is are while by for from up its it his her their as
-    over through into down front two three one man's near behind around other another out off some there
-    be being has that which who along next across group wearing looking standing sitting running
-    walking playing jumping holds holding top large small young little white black brown red blue
-    green yellow"""
+_STOP = """
+    a an the and or of in on at to with is are while by for from up its it his her their as
+    over through into down front two three one man's near behind around other another out
+    off some there be being has that which who along next across group wearing looking
+    standing sitting running walking playing jumping holds holding top large small young
+    little white black brown red blue green yellow
+"""
 STOP = frozenset(_STOP.split())
 
 

@@ -9,10 +9,18 @@ import eidetic
 from eidetic.cli import hoist, run
 from schema import UsageError
 from search import QuerySyntaxError
+from tests.images import write_colours
+
+pytestmark = pytest.mark.usefixtures("toy")
 
 
 @pytest.fixture
-def archive(images: Path) -> None:
+def images(tmp_path: Path) -> Path:
+    return write_colours(tmp_path / "images", "red", "green", "blue", "yellow")
+
+
+@pytest.fixture
+def archive(toy: list[str], images: Path) -> None:
     with eidetic.open(model="builtin") as archive:
         archive.ingest([images])
 
