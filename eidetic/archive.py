@@ -48,13 +48,13 @@ from search import (
     Evaluation,
     Query,
     Row,
+    answer,
     build_query,
     classify,
     compare,
     evaluate,
     image_term,
     read_captions,
-    search,
 )
 
 StrPath = str | PathLike[str]
@@ -225,17 +225,21 @@ class Archive:
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
+        local_files: bool = True,
     ) -> Hits:
-        """Find images by words, by images, or by both, averaged.
+        """Find images by words, by images, or by both, averaged; filters alone list rows.
 
         Args:
-            text: Words that say what the image shows, or several such texts.
+            text: A query in the language of `search.grammar`, as in "dogs -people date:2019", or
+                several queries that count together.
             images: Image files to find the like of.
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
+            local_files: Whether the text may name image files of this machine.
 
         Raises:
+            QuerySyntaxError: The text cannot be read as a query.
             UsageError: Nothing to look for, or a value out of its range.
             NoUsableImage: An image cannot be read.
             ArchiveMissing: Nothing has been ingested yet.
@@ -243,9 +247,8 @@ class Archive:
             StoreError: Milvus failed.
         """
         files = [fspath(image) for image in images]
-        texts = [text] if isinstance(text, str) else list(text)
-        query = build_query(texts, files, k=k, offset=offset, where=where)
-        return self._answer(query, " ".join([*texts, *files]))
+        query = build_query(text, files, k=k, offset=offset, where=where, local_files=local_files)
+        return self._answer(query)
 
     def similar(
         self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
@@ -259,7 +262,7 @@ class Archive:
         name = fspath(image)
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
         term = Row(name) if is_id else image_term(name)
-        return self._answer(Query((term,), k=k, offset=offset, where=where), name)
+        return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
 
     def classify(
         self,
@@ -431,16 +434,16 @@ class Archive:
             allow_mass_removal=allow_mass_removal,
         )
 
-    def _answer(self, query: Query, asked: str) -> Hits:
+    def _answer(self, query: Query) -> Hits:
         store = self._opening.store()
         started = time.perf_counter()
-        matches = search(query, store=store, encoder=self._opening.encoder)
+        matches = answer(query, store=store, encoder=self._opening.encoder)
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
             matches,
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
-            query=asked,
+            query=query.text,
             model=store.collection.model,
             took_ms=took_ms,
             total_rows=store.count(),

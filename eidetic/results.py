@@ -38,12 +38,13 @@ class Hit:
 
     Attributes:
         rank: From 1, the offset included.
-        score: Cosine similarity in [-1, 1], higher is better.
+        score: Cosine similarity in [-1, 1], higher is better; ``None`` where rows are listed by
+            date, because filters alone were asked for.
         path: Absolute path or URL of the file as it can be opened now.
     """
 
     rank: int
-    score: float
+    score: float | None
     path: str
     record: ImageRecord
 
@@ -65,7 +66,7 @@ class Hits(Sequence[Hit]):
     """The hits of one query, best first, and what it took.
 
     Attributes:
-        query: The question as it was put.
+        query: The question in its normal form.
         model: Spec of the model that answered.
         took_ms: Milliseconds from the question to its last hit; the first question of a process
             includes loading the model.
@@ -104,7 +105,7 @@ class Hits(Sequence[Hit]):
     @classmethod
     def of(
         cls,
-        matches: Sequence[Match],
+        matches: Sequence[Match | ImageRecord],
         *,
         roots: Mapping[str, Root],
         offset: int,
@@ -115,8 +116,7 @@ class Hits(Sequence[Hit]):
     ) -> Self:
         """Number the matches and find their files."""
         hits = tuple(
-            Hit(rank, match.score, locate(match.record, roots), match.record)
-            for rank, match in enumerate(matches, start=offset + 1)
+            _hit(rank, match, roots) for rank, match in enumerate(matches, start=offset + 1)
         )
         return cls(query, model, took_ms, total_rows, hits)
 
@@ -157,6 +157,12 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
+
+
+def _hit(rank: int, match: Match | ImageRecord, roots: Mapping[str, Root]) -> Hit:
+    if isinstance(match, Match):
+        return Hit(rank, match.score, locate(match.record, roots), match.record)
+    return Hit(rank, None, locate(match, roots), match)
 
 
 def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:

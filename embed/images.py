@@ -135,7 +135,7 @@ def _refusals(data: bytes) -> Iterator[None]:
 def default_max_pixels() -> int:
     """Return the pixel limit for this machine.
 
-    A quarter of the memory, shared by one decoding thread per core at `BYTES_PER_PIXEL`, but
+    A quarter of the memory, shared by one decoding process per core at `BYTES_PER_PIXEL`, but
     within `LEAST_MAX_PIXELS` and `MOST_MAX_PIXELS`.
     """
     pixels = int(_memory_bytes() * SHARE_OF_MEMORY / (os.cpu_count() or 1) / BYTES_PER_PIXEL)

@@ -19,7 +19,6 @@ class Facts:
     Attributes:
         rating: 0 where a source says that there is none; in a record that is unknown.
         place: As it was written, not found from the position; so is ``country``.
-        captions: Texts that the source of the image holds about it.
         malformed: Values that are there and cannot be used.
     """
 
@@ -40,7 +39,6 @@ class Facts:
     title: str | None = None
     description: str | None = None
     tags: tuple[str, ...] = ()
-    captions: tuple[str, ...] = ()
     malformed: int = 0
 
 

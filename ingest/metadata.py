@@ -37,6 +37,7 @@ class FileFacts:
         inode: 0 where unknown.
         read_ns: When the bytes were read, nanoseconds since the epoch.
         sidecar_ns: Modification time of the sidecar that was read with it, 0 where there is none.
+        captions: Texts that its source holds about it, beside the file.
     """
 
     root: str
@@ -47,6 +48,7 @@ class FileFacts:
     content: str
     read_ns: int
     sidecar_ns: int = 0
+    captions: tuple[str, ...] = ()
 
 
 def read_facts(image: ImageHeader | DecodedImage, sidecar: bytes) -> Facts:
@@ -87,7 +89,7 @@ def make_record(
         found = find_place(facts.lat, facts.lon)
     place = facts.place or (found.name if found else None)
     country = facts.country or (found.country or None if found else None)
-    words = (*facts.captions, facts.title, facts.description, *facts.tags, place, country)
+    words = (*file.captions, facts.title, facts.description, *facts.tags, place, country)
     return ImageRecord(
         id=row_id(file.root, file.path),
         root=file.root,

@@ -26,14 +26,12 @@ class FileContents:
     Attributes:
         data: All of its bytes; none where its first ones show that it is no image.
         sidecar: Bytes of the XMP file beside it, empty where there is none.
-        captions: Texts that its source holds about it beside the file.
         refusal: Why it was not read to its end, None where it was.
     """
 
     file: FileFacts
     data: bytes
     sidecar: bytes = b""
-    captions: tuple[str, ...] = ()
     refusal: ImageUnreadable | None = None
 
 

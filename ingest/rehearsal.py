@@ -6,6 +6,7 @@ import numpy as np
 
 from embed.encoder import Encoder
 from embed.resizing import Pixels
+from schema.filters import Filter
 from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
 from schema.store import Collection, Store
 
@@ -33,12 +34,18 @@ class ReadOnlyStore:
         return self._store.vectors(ids)
 
     def search(
-        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: str = "",
+        filters: Sequence[Filter] = (),
+        offset: int = 0,
     ) -> list[list[Match]]:
-        return self._store.search(queries, k, where=where, offset=offset)
+        return self._store.search(queries, k, where=where, filters=filters, offset=offset)
 
-    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
-        return self._store.iterate(where)
+    def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
+        return self._store.iterate(where, filters)
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         return self._store.iterate_vectors(where)

@@ -19,8 +19,13 @@ from schema.errors import SkipReason
 FILES_PER_STEP = 1000
 """Bounds one transaction of the journal, and is how often progress is told."""
 
-_TRIED_AGAIN = {SkipReason.UNREADABLE, SkipReason.VANISHED, SkipReason.TOO_LARGE}
-"""Skips that a change of permissions or limits can heal, without a trace in the file itself."""
+_TRIED_AGAIN = {
+    SkipReason.UNREADABLE,
+    SkipReason.VANISHED,
+    SkipReason.TOO_LARGE,
+    SkipReason.MISSING_PLUGIN,
+}
+"""Skips that a change of permissions, limits or packages can heal without a trace in the file."""
 
 
 def scan(

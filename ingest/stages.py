@@ -7,7 +7,7 @@ processes of its own, see `ingest.decoding_pool`.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from embed.encoder import Encoder
@@ -158,8 +158,7 @@ class Preparer:
 
     def _decode(self, item: WorkItem, found: FileContents, resizing: Resizing | None) -> Decoded:
         job = Job(found.sidecar, resizing, self._encoder.image_size, self._max_pixels)
-        decoded = self._decoding.decode(job, found.data, name=item.location)
-        return replace(decoded, facts=replace(decoded.facts, captions=found.captions))
+        return self._decoding.decode(job, found.data, name=item.location)
 
 
 def _says_it_all(source: Entry, file: FileFacts) -> bool:

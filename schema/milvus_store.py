@@ -19,6 +19,8 @@ from schema.fields import (
     milvus_schema,
     to_row,
 )
+from schema.filtered import search_filtered
+from schema.filters import Filter, passes, push_down
 from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, find_profile
 from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vector, Vectors
 from schema.store import ROWS_PER_BATCH, Collection
@@ -167,13 +169,21 @@ class MilvusStore:
         return {row["id"]: np.asarray(row[VECTOR_FIELD], dtype=np.float32) for row in rows}
 
     def search(
-        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: str = "",
+        filters: Sequence[Filter] = (),
+        offset: int = 0,
     ) -> list[list[Match]]:
         if k < 1 or offset < 0 or k + offset > MAX_LIMIT:
             raise UsageError(
                 f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and "
                 f"both together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
             )
+        if filters:
+            return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
         found = self._read(
             "search",
             self._client.search,
@@ -188,9 +198,9 @@ class MilvusStore:
         )
         return [[_match(hit) for hit in hits] for hits in found]
 
-    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
-        for page in self._pages(where, list(FIELD_NAMES)):
-            yield from map(from_row, page)
+    def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
+        for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):
+            yield from (record for record in map(from_row, page) if passes(record, filters))
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         for page in self._pages(where, ["id", VECTOR_FIELD]):

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from schema.errors import ArchiveMismatch, UsageError
+from schema.filters import Filter, passes
 from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
 
 ROWS_PER_BATCH = 4000
@@ -85,20 +86,27 @@ class Store(Protocol):
         ...
 
     def search(
-        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: str = "",
+        filters: Sequence[Filter] = (),
+        offset: int = 0,
     ) -> list[list[Match]]:
         """Return, for each query vector, the matches ranked offset to offset + k, best first.
 
         Args:
             queries: Shape (n, dim), float32, unit norm.
             where: A Milvus boolean expression over the row's fields; "" for all rows.
+            filters: What a row must fulfil besides; k rows come back wherever k do.
 
         Raises:
             UsageError: The expression does not parse or names an unknown field.
         """
         ...
 
-    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
+    def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         """Yield every matching row in no particular order, with memory bounded by a batch."""
         ...
 
@@ -121,8 +129,8 @@ class Store(Protocol):
 class MemoryStore:
     """A store in a dictionary with exact search, for tests of what stands around a store.
 
-    It has no filter language: a ``where`` other than "" is a `UsageError`, except
-    ``root == "ID"``, which the ingestion needs.
+    It evaluates filters by their predicates and has no filter language: a ``where`` other than ""
+    is a `UsageError`, except ``root == "ID"``, which the ingestion needs.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -157,9 +165,15 @@ class MemoryStore:
         return {i: self._rows[i].vector for i in ids if i in self._rows}
 
     def search(
-        self, queries: Vectors, k: int, *, where: str = "", offset: int = 0
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: str = "",
+        filters: Sequence[Filter] = (),
+        offset: int = 0,
     ) -> list[list[Match]]:
-        rows = self._select(where)
+        rows = [row for row in self._select(where) if passes(row.record, filters)]
         if not rows:
             return [[] for _ in queries]
         scores = queries @ np.stack([row.vector for row in rows]).T
@@ -169,8 +183,8 @@ class MemoryStore:
             for n, ranked in enumerate(order)
         ]
 
-    def iterate(self, where: str = "") -> Iterator[ImageRecord]:
-        yield from [row.record for row in self._select(where)]
+    def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
+        yield from [row.record for row in self._select(where) if passes(row.record, filters)]
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         rows = iter(self._select(where))

@@ -9,8 +9,9 @@ from search.classify import (
     classify,
 )
 from search.compare import Subject, compare
-from search.engine import embed_query, search
+from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
     Image,
@@ -33,12 +34,14 @@ __all__ = [
     "Image",
     "LabelScore",
     "Query",
+    "QuerySyntaxError",
     "Recall",
     "Row",
     "Subject",
     "Term",
     "Text",
     "Unusable",
+    "answer",
     "build_query",
     "classify",
     "compare",

@@ -1,4 +1,4 @@
-"""From a query to its nearest rows."""
+"""From a query to the rows that answer it."""
 
 from collections.abc import Callable
 
@@ -8,16 +8,25 @@ from embed.encoder import Encoder, unit
 from embed.images import decode_image, default_max_pixels
 from embed.resizing import Pixels
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
-from schema.records import Match, Vector
+from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
+from search.exclusion import search_without
+from search.listing import list_rows
 from search.query import Image, Query, Row, Term, Text
 
 LoadEncoder = Callable[[], Encoder]
 """Returns the encoder, loading it at the first call."""
 
 
+def answer(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match] | list[ImageRecord]:
+    """Return what a query asks for: matches by score, or rows by date where it has no terms."""
+    if query.terms:
+        return search(query, store=store, encoder=encoder)
+    return list_rows(query, store=store)
+
+
 def search(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match]:
-    """Return the matches of a query, best first.
+    """Return the matches of a query with terms, best first.
 
     Args:
         encoder: Called only where words or an image must be encoded.
@@ -28,7 +37,12 @@ def search(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match]:
         StoreError: The store does not answer, or answers with an error.
     """
     vector = embed_query(query, store=store, encoder=encoder)
-    (matches,) = store.search(vector[None], query.k, where=query.where, offset=query.offset)
+    if query.excluded:
+        excluded = np.stack([_embed(term, store, encoder) for term in query.excluded])
+        return search_without(query, vector, excluded, store=store)
+    (matches,) = store.search(
+        vector[None], query.k, where=query.where, filters=query.filters, offset=query.offset
+    )
     return matches
 
 

@@ -1,17 +1,15 @@
-"""What is asked of an archive: words, images and rows, each with a weight."""
+"""What is asked of an archive: what to look for, what to leave out, and conditions on rows."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schema.errors import NoUsableImage, UsageError
+from schema.filters import Filter
+from search.conditions import condition
+from search.grammar import ImagePart, Parsed, QuerySyntaxError, TextPart, parse
 
 DEFAULT_K = 10
-
-# Exclusion is written as in other search engines. An encoder has no notion of it: the vector of
-# "dogs -people" is nearer to images of people than that of "dogs", so it must not pass for words.
-_EXCLUSION = re.compile(r'(?:^|\s)-(?=[\w"])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +45,35 @@ class Query:
     """One question.
 
     Attributes:
-        terms: At least one; their vectors are averaged by weight.
+        terms: What to look for; their vectors are averaged by weight. Where there are none, filters
+            or ``where`` choose rows, and these are listed, the newest first.
         k: How many hits, at least 1.
         offset: How many of the best hits to pass over, at least 0.
         where: A Milvus boolean expression over the fields of a row; "" for all rows.
+        excluded: What to leave out; weights do not matter.
+        filters: Conditions on a row that must all hold.
+        text: The question in its normal form, for people.
     """
 
     terms: tuple[Term, ...]
     k: int = DEFAULT_K
     offset: int = 0
     where: str = ""
+    excluded: tuple[Term, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    text: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if not self.terms:
-            raise UsageError("nothing to look for: give words, or an image with --image PATH")
+        if not self.terms and self.excluded:
+            raise UsageError(
+                "the query says what to leave out but not what to look for; add words for what the "
+                "images show"
+            )
+        if not (self.terms or self.filters or self.where.strip()):
+            raise UsageError(
+                "nothing to look for: give words, or an image with --image PATH, or a filter as in "
+                "'date:2019'"
+            )
         for term in self.terms:
             if not 0 < term.weight < float("inf"):
                 raise UsageError(f"weight {term.weight}: a weight is a number above 0")
@@ -71,11 +84,10 @@ class Query:
 
 
 def text_term(words: str, weight: float = 1.0) -> Text:
-    """Return words as a term.
+    """Return words as a term, as they stand.
 
     Raises:
-        UsageError: There are no words, or the text excludes some ("-word"), which this version
-            cannot do.
+        UsageError: There are no words, or they are not valid UTF-8.
     """
     words = words.strip()
     if not words:
@@ -84,12 +96,6 @@ def text_term(words: str, weight: float = 1.0) -> Text:
         words.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"the query {words!r} is not valid UTF-8; type it anew") from error
-    excluded = _EXCLUSION.search(words)
-    if excluded:
-        raise UsageError(
-            "excluding words is not possible in this version: "
-            f"{words[excluded.start() :].strip()!r} starts with '-'; say only what the image shows"
-        )
     return Text(words, weight)
 
 
@@ -99,9 +105,8 @@ def image_term(path: str | Path, weight: float = 1.0) -> Image:
     Raises:
         NoUsableImage: There is no such file, or it cannot be read.
     """
-    file = Path(path).expanduser()
     try:
-        return Image(file.read_bytes(), str(path), weight)
+        return Image(Path(path).expanduser().read_bytes(), str(path), weight)
     except FileNotFoundError as error:
         raise NoUsableImage(f"query image {path}: there is no such file") from error
     except OSError as error:
@@ -109,6 +114,9 @@ def image_term(path: str | Path, weight: float = 1.0) -> Image:
             f"query image {path}: cannot be read ({error.strerror}); check that it is a file and "
             "its permissions"
         ) from error
+    except (ValueError, RuntimeError) as error:
+        # A NUL in the path, or the home folder of nobody.
+        raise NoUsableImage(f"query image {str(path)!r}: not a path ({error})") from error
 
 
 def build_query(
@@ -118,14 +126,56 @@ def build_query(
     k: int = DEFAULT_K,
     offset: int = 0,
     where: str = "",
+    local_files: bool = True,
 ) -> Query:
-    """Return the query of some texts and image files, all of the same weight.
+    """Return the query of some texts in the language of `search.grammar` and of image files.
+
+    Args:
+        text: One query or several, whose parts then count together.
+        images: Image files to find the like of, each as much as the words of a text.
+        local_files: Whether the text may name image files of this machine.
 
     Raises:
-        UsageError: Neither text nor image, or a value out of its range.
+        QuerySyntaxError: A text cannot be read as a query.
+        UsageError: Neither text nor image nor filter, or a value out of its range.
         NoUsableImage: An image file cannot be read.
     """
-    texts = [text] if isinstance(text, str) else list(text)
-    terms: list[Term] = [text_term(words) for words in texts]
-    terms += [image_term(path) for path in images]
-    return Query(tuple(terms), k=k, offset=offset, where=where)
+    queries = [parse(each) for each in ([text] if isinstance(text, str) else text)]
+    files = list(images)
+    named = [ImagePart(str(file)) for file in files]
+    return Query(
+        tuple(
+            [term for query in queries for term in _looked_for(query, local_files)]
+            + [image_term(file) for file in files]
+        ),
+        k=k,
+        offset=offset,
+        where=where,
+        excluded=tuple(
+            _term(part, query, local_files) for query in queries for part in query.excluded
+        ),
+        filters=tuple(condition(part, query.source) for query in queries for part in query.filters),
+        text=" ".join(
+            part for part in map(str, [*queries, Parsed(positives=tuple(named))]) if part
+        ),
+    )
+
+
+def _looked_for(query: Parsed, local_files: bool) -> list[Term]:
+    words: list[Term] = [Text(query.words)] if query.words else []
+    return words + [_term(part, query, local_files) for part in query.positives]
+
+
+def _term(part: TextPart | ImagePart, query: Parsed, local_files: bool) -> Term:
+    if isinstance(part, TextPart):
+        return Text(part.text, part.weight)
+    if part.is_row:
+        return Row(part.source, part.weight)
+    if not local_files:
+        raise QuerySyntaxError(
+            "a query from elsewhere cannot read files of this machine; send the image itself, or "
+            "name a row by its id",
+            query.source,
+            part.position,
+        )
+    return image_term(part.source, part.weight)

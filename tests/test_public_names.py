@@ -23,8 +23,9 @@ PUBLIC = {
     ),
     "search": (
         "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
-        "LabelScore Query Recall Row Subject Term Text Unusable build_query classify compare "
-        "embed_query evaluate image_term read_captions search text_term "
+        "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
+        "build_query classify compare embed_query evaluate image_term read_captions search "
+        "text_term "
     ),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
 }

@@ -8,6 +8,13 @@ import sys
 from eidetic.cli.stdout import OutputLost, replace_stdout
 
 GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri"})
+SEARCH_VALUES = frozenset({"--image", "--where", "--offset", "--count", "-k"})
+EXCLUDED = re.compile(r"""-(?!k[0-9]+$)([^\W\d_].|[./~"])""", re.DOTALL)
+"""What begins with one hyphen and is too long for an option of one letter, save for ``-k10``."""
+
+CARET_CONTEXT = 60
+"""Characters of a query shown on each side of its error."""
+
 GLOBAL_FLAGS = re.compile("--json|--quiet|--verbose|-[qv]+")
 
 
@@ -67,7 +74,27 @@ def hoist(arguments: list[str]) -> list[str]:
             front += [argument, value]
         else:
             rest.append(argument)
-    return front + rest
+    return front + (shield(rest) if rest[:1] == ["search"] else rest)
+
+
+def shield(arguments: list[str]) -> list[str]:
+    """Move the parts of a query that look like options ("-people") behind ``--``.
+
+    What is left out may stand anywhere in a query, so that its order does not matter.
+    """
+    kept: list[str] = []
+    excluded: list[str] = []
+    queue = iter(arguments)
+    for argument in queue:
+        if argument == "--":
+            excluded += queue
+        elif argument in SEARCH_VALUES:
+            kept += [argument, *[value for value in [next(queue, None)] if value is not None]]
+        elif EXCLUDED.match(argument):
+            excluded.append(argument)
+        else:
+            kept.append(argument)
+    return [*kept, "--", *excluded] if excluded else kept
 
 
 def _report(error: Exception) -> int:
@@ -75,7 +102,7 @@ def _report(error: Exception) -> int:
 
     log = logging.getLogger("eidetic")
     if isinstance(error, EideticError):
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}{_pointed(error)}", file=sys.stderr)  # noqa: T201
         log.debug("where it was raised", exc_info=error)
         return error.exit_code
     if isinstance(error, OutputLost):
@@ -88,3 +115,22 @@ def _report(error: Exception) -> int:
     )
     log.debug("traceback", exc_info=error)
     return EideticError.exit_code
+
+
+def _pointed(error: Exception) -> str:
+    """Return the query with a caret under the character an error is about, on lines of their own.
+
+    Only an error about a query has both; the room that knows queries need not be imported here.
+    """
+    query, position = getattr(error, "query", None), getattr(error, "position", None)
+    if not isinstance(query, str) or not isinstance(position, int):
+        return ""
+    start = max(0, position - CARET_CONTEXT)
+    shown = "".join(c if c.isprintable() else " " for c in query[start : position + CARET_CONTEXT])
+    return f"\n  {shown}\n  {' ' * _columns(shown[: position - start])}^"
+
+
+def _columns(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)

@@ -30,7 +30,7 @@ Nul = Annotated[
 def search(
     context: typer.Context,
     query: Annotated[
-        list[str] | None, typer.Argument(help="Words that say what the image shows.")
+        list[str] | None, typer.Argument(help="Words that say what the image shows, and filters.")
     ] = None,
     image: Annotated[
         list[Path] | None,
@@ -44,8 +44,19 @@ def search(
 ) -> None:
     """Find images by words, by image, or by both.
 
+    In a query, -word leaves out, 2:word counts twice, +./ref.jpg looks for the like of an image,
+    quotes group. Filters: date:2019..2021-06 camera:nikon lens:sigma in:holidays/ tag:beach
+    rating:>=4 near:48.85,2.35,10km type:photo|frame format:heic width:>=3000 height: iso: place:
+    country: name: and -tag:beach for the others. Filters alone list images, the newest first.
+
+    The shell takes double quotes for itself: put a query that has some in single quotes.
+
     Examples:
         eidetic search two dogs on a beach
+
+        eidetic search dogs -people 'rating:>=4'
+
+        eidetic search 'dogs -"a red car" date:2019'
 
         eidetic search --image me.jpg -k 5
 

@@ -114,7 +114,7 @@ def _hit_cells(hit: "Hit") -> tuple[str, ...]:
     size = f"{record.width} x {record.height}"
     return (
         str(hit.rank),
-        f"{hit.score:.3f}",
+        "" if hit.score is None else f"{hit.score:.3f}",
         printable(hit.path),
         taken,
         record.camera or "",

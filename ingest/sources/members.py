@@ -1,6 +1,6 @@
 """What a listing that is no folder of this machine tells of its files, and which may be images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.companions import Companions
@@ -98,7 +98,9 @@ def sort_out(
     )
 
 
-def file_facts(item: WorkItem, data: bytes, read_ns: int) -> FileFacts:
+def file_facts(
+    item: WorkItem, data: bytes, read_ns: int, captions: Iterable[str] = ()
+) -> FileFacts:
     """Return the facts of a member that was read.
 
     Date and marker are those of the listing, from before the reading: what changes meanwhile
@@ -113,4 +115,5 @@ def file_facts(item: WorkItem, data: bytes, read_ns: int) -> FileFacts:
         content=content_hash(data),
         read_ns=read_ns,
         sidecar_ns=item.file.sidecar_ns,
+        captions=tuple(captions),
     )

@@ -85,8 +85,8 @@ class PackedSource:
         read_ns = time.time_ns()
         data, captions = self._read(item.file.path)
         found = dict.fromkeys([*captions, *self._captions_of(item.file.path)])
-        facts = file_facts(item, data, read_ns)
-        return FileContents(facts, data, self._sidecar(item.file.sidecar), tuple(found))
+        facts = file_facts(item, data, read_ns, found)
+        return FileContents(facts, data, self._sidecar(item.file.sidecar))
 
     def close(self) -> None:
         if self._container is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schema import NoUsableImage, UsageError
-from search import Image, Query, Text, build_query
+from search import Image, Query, Text, build_query, image_term, text_term
 
 
 def test_a_text_and_images_become_terms_of_equal_weight(tmp_path: Path) -> None:
@@ -28,8 +28,15 @@ def test_nothing_to_look_for_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
 def test_a_text_without_words_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no words"):
+    with pytest.raises(UsageError, match="nothing to look for"):
         build_query(text)
+    with pytest.raises(UsageError, match="no words"):
+        text_term(text)
+
+
+@pytest.mark.parametrize("chosen", [{"text": "date:2019"}, {"where": "rating > 3"}])
+def test_a_condition_alone_is_a_question(chosen: dict[str, str]) -> None:
+    assert build_query(**chosen).terms == ()
 
 
 @pytest.mark.parametrize("k", [0, -3])
@@ -49,15 +56,24 @@ def test_a_weight_is_a_number_above_zero(weight: float) -> None:
         Query((Text("dog", weight),))
 
 
-@pytest.mark.parametrize("text", ["dogs -people", "-people", 'dogs -"a car"'])
-def test_an_exclusion_is_refused_because_an_encoder_would_look_for_it(text: str) -> None:
-    with pytest.raises(UsageError, match="excluding words is not possible in this version: '-"):
-        build_query(text)
+def test_what_is_left_out_is_no_part_of_what_is_looked_for(tmp_path: Path) -> None:
+    file = tmp_path / "bad.jpg"
+    file.write_bytes(b"bytes")
+    query = build_query(f'dogs -people -"a red car" -{file} 2:beach')
+    assert query.terms == (Text("dogs"), Text("beach", 2.0))
+    assert query.excluded == (Text("people"), Text("a red car"), Image(b"bytes", str(file)))
 
 
 @pytest.mark.parametrize("text", ["well-known", "a - b", "- ", "50-60s"])
 def test_a_hyphen_within_words_is_no_exclusion(text: str) -> None:
     assert build_query(text).terms == (Text(text.strip()),)
+
+
+def test_the_question_is_told_in_its_normal_form(tmp_path: Path) -> None:
+    file = tmp_path / "my file.jpg"
+    file.write_bytes(b"bytes")
+    query = build_query("-people  dogs date:2019", [file])
+    assert query.text == f'dogs -people date:2019 +"{file}"'
 
 
 def test_a_missing_image_is_named() -> None:
@@ -68,6 +84,12 @@ def test_a_missing_image_is_named() -> None:
 def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
     with pytest.raises(NoUsableImage, match="cannot be read"):
         build_query(images=[tmp_path])
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~nobody-of-this-name/a.jpg"])
+def test_what_is_no_path_is_no_image(path: str) -> None:
+    with pytest.raises(NoUsableImage, match="query image"):
+        image_term(path)
 
 
 def test_words_that_are_not_utf8_are_refused() -> None:

@@ -1,0 +1,79 @@
+"""How a filtered search finds k rows wherever k rows match, and the nearest ones.
+
+The index is asked with what the filters push down. Two things can make it fall short: rows that the
+expression lets through and the predicates do not, and a graph index that loses its way where few
+rows are allowed. So few rows are compared one by one; many are asked of the index, in growing
+numbers until k match; and where the index cannot give more, all rows of the expression are.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import nlargest
+from itertools import islice
+
+import numpy as np
+
+from schema.filters import Filter, passes, push_down
+from schema.index import MAX_LIMIT
+from schema.records import MAX_SCORE, MIN_SCORE, Match, Vectors
+from schema.store import Store
+
+FEW_ROWS = 1000
+"""So many rows are compared one by one: about the work of one walk through the graph, and exact."""
+
+MIN_FETCHED = 100
+GROWTH = 4
+"""A search that falls short is repeated for so many times more."""
+
+ROWS_AT_ONCE = 500
+"""Records and vectors held at a time while rows are compared one by one."""
+
+
+def search_filtered(
+    store: Store, queries: Vectors, k: int, *, where: str, filters: Sequence[Filter], offset: int
+) -> list[list[Match]]:
+    """Return, for each query vector, the matches ranked offset to offset + k, best first.
+
+    Args:
+        store: Asked with expressions alone.
+        queries: Shape (n, dim), float32, unit norm.
+        where: A Milvus boolean expression that must hold besides the filters.
+    """
+    pushed, wanted = push_down(where, filters), k + offset
+    total = store.count(pushed)
+    if total > FEW_ROWS:
+        exact = all(each.is_exact for each in filters)
+        fetched = wanted if exact else max(GROWTH * wanted, MIN_FETCHED)
+        while True:
+            fetched = min(fetched, MAX_LIMIT)
+            found = store.search(queries, fetched, where=pushed)
+            fit = [[match for match in row if passes(match.record, filters)] for row in found]
+            if all(
+                len(matches) >= wanted or len(row) >= total
+                for matches, row in zip(fit, found, strict=True)
+            ):
+                return [matches[offset:wanted] for matches in fit]
+            if fetched == MAX_LIMIT or any(len(row) < min(fetched, total) for row in found):
+                break
+            fetched *= GROWTH
+    ranked = _compare_each(store, queries, wanted, pushed, filters)
+    return [matches[offset:] for matches in ranked]
+
+
+def _compare_each(
+    store: Store, queries: Vectors, wanted: int, pushed: str, filters: Sequence[Filter]
+) -> list[list[Match]]:
+    best: list[list[Match]] = [[] for _ in queries]
+    rows = store.iterate(pushed, filters)
+    while records := list(islice(rows, ROWS_AT_ONCE)):
+        vectors = store.vectors([record.id for record in records])
+        # A row may be deleted between the two reads.
+        kept = [record for record in records if record.id in vectors]
+        if not kept:
+            continue
+        scores = np.clip(
+            queries @ np.stack([vectors[record.id] for record in kept]).T, MIN_SCORE, MAX_SCORE
+        )
+        for n in range(len(queries)):
+            new: Iterator[Match] = map(Match, kept, map(float, scores[n]))
+            best[n] = nlargest(wanted, [*best[n], *new], key=lambda match: match.score)
+    return best

@@ -1,0 +1,125 @@
+"""How "-people" leaves images of people out: by contrast with the collection.
+
+An encoder has no notion of "without": the vector of the words "dogs without people" lies nearer to
+images of people than that of "dogs". So what is left out is embedded by itself. It is subtracted
+from the query in a small part, which ranks what shows it lower; and an image that shows it clearly
+more than the collection's images do is dropped. Cosines of two texts with one image cannot be
+compared as they are, for each text has a level of its own; so the reference is the collection:
+the excluded text's cosines with a sample of rows. `scripts/benchmarks/exclusion`
+measures this rule against subtraction alone; `docs/search.md` has the figures.
+"""
+
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embed.encoder import unit
+from schema.errors import UsageError
+from schema.index import MAX_LIMIT
+from schema.records import Match, Vector, Vectors
+from schema.store import Store
+from search.query import Query
+
+SUBTRACTED = 0.3
+"""Share of the excluded vectors' mean that is taken from the query."""
+
+MARGIN = 1.25
+"""Standard deviations above the collection's mean from which on an image shows what is excluded."""
+
+TWO_GROUPS = 0.8
+"""Share of the variance that lies between two groups from which on there are two: those that show
+the excluded thing, and the others. A single normal group cut in half has 2 / pi, 0.64."""
+
+MIN_SAMPLE = 20
+"""Rows below which a mean and a spread say nothing; an image is then dropped where it is nearer to
+what is excluded than to what is looked for."""
+
+FETCHED_PER_WANTED = 4
+MIN_FETCHED = 100
+GROWTH = 4
+
+
+def search_without(query: Query, wanted: Vector, excluded: Vectors, *, store: Store) -> list[Match]:
+    """Return the matches of a query that do not show what it excludes, best first.
+
+    Scores are cosines with the query's vector, of which a part of what is excluded is taken. Rows
+    are looked at in growing numbers until enough are left, up to the `MAX_LIMIT` nearest.
+
+    Args:
+        wanted: The vector of what is looked for: shape (dim,), float32, unit norm.
+        excluded: The vectors of what is left out: shape (n, dim), float32, unit norm.
+
+    Raises:
+        UsageError: The filter is unknown to the store, or the page lies beyond `MAX_LIMIT`.
+        StoreError: The store does not answer, or answers with an error.
+    """
+    needed = query.k + query.offset
+    if needed > MAX_LIMIT:
+        raise UsageError(
+            f"k={query.k} with offset {query.offset}: both together are at most {MAX_LIMIT:,}; "
+            "narrow the search with a filter instead"
+        )
+    aim = unit((wanted - SUBTRACTED * excluded.mean(axis=0))[None])
+    limits = _limits(excluded, store)
+    kept: list[Match] = []
+    seen = 0
+    fetched = max(FETCHED_PER_WANTED * needed, MIN_FETCHED)
+    while True:
+        fetched = min(fetched, MAX_LIMIT)
+        (found,) = store.search(aim, fetched, where=query.where, filters=query.filters)
+        kept += _without(found[seen:], wanted, excluded, limits, store)
+        seen = len(found)
+        if len(kept) >= needed or seen < fetched or fetched == MAX_LIMIT:
+            return kept[query.offset : needed]
+        fetched *= GROWTH
+
+
+def _limits(excluded: Vectors, store: Store) -> NDArray[np.float32] | None:
+    """Return the cosine above which a row shows each excluded thing; ``None`` without a sample.
+
+    Ids are hashes, so that the rows that come first are a sample drawn by chance.
+    """
+    sample = [vectors for _, vectors in islice(store.iterate_vectors(), 1)]
+    if not sample or len(sample[0]) < MIN_SAMPLE:
+        return None
+    cosines = sample[0] @ excluded.T
+    return np.array([_limit(column) for column in cosines.T], dtype=np.float32)
+
+
+def _limit(cosines: NDArray[np.float32]) -> float:
+    """Return where to cut a sample's cosines with one excluded thing: shape (n,).
+
+    Where it is frequent, the cosines fall into two groups, and the cut is between them, by Otsu's
+    criterion ("A threshold selection method from gray-level histograms", IEEE Transactions on
+    Systems, Man, and Cybernetics 9, 1979). Else it is `MARGIN` above the mean.
+    """
+    ranked = np.sort(cosines.astype(np.float64))
+    mean, spread = ranked.mean(), ranked.std()
+    below = np.arange(1, len(ranked))
+    lower = np.cumsum(ranked)[:-1] / below
+    upper = (ranked.sum() - lower * below) / (len(ranked) - below)
+    between = below * (len(ranked) - below) * (upper - lower) ** 2 / len(ranked) ** 2
+    best = int(np.argmax(between))
+    if between[best] > TWO_GROUPS * spread**2:
+        return float(ranked[best] + ranked[best + 1]) / 2
+    return float(mean + MARGIN * spread)
+
+
+def _without(
+    matches: list[Match],
+    wanted: Vector,
+    excluded: Vectors,
+    limits: NDArray[np.float32] | None,
+    store: Store,
+) -> list[Match]:
+    stored = store.vectors([match.record.id for match in matches])
+    # A row may be deleted between the two reads.
+    matches = [match for match in matches if match.record.id in stored]
+    if not matches:
+        return []
+    vectors = np.stack([stored[match.record.id] for match in matches])
+    cosines = vectors @ excluded.T
+    limit = (vectors @ wanted)[:, None] if limits is None else limits
+    kept = np.flatnonzero((cosines <= limit).all(axis=1))
+    return [matches[n] for n in kept]
