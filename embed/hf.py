@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from embed.encoder import Encoder
@@ -18,6 +19,9 @@ from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+
+REASON_CHARACTERS = 300
+"""How much of transformers' explanation an error carries."""
 
 DUAL = ("get_image_features", "get_text_features", "logit_scale")
 """What a dual encoder of transformers has."""
@@ -141,9 +145,11 @@ def _load(source: str) -> tuple[Any, Any, Any | None]:
     except ModelUnavailable:
         raise
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        # Some of its messages list every family there is.
+        said = str(error).strip(" \n.") or type(error).__name__
+        reason = shorten(said, REASON_CHARACTERS)
         raise ModelUnavailable(
-            f"transformers cannot load {source}: {reason} Give a folder with all of its files "
+            f"transformers cannot load {source}: {reason}. Give a folder with all of its files "
             "(config.json, weights, tokenizer, preprocessor_config.json), or the built-in model "
             "(--model builtin)"
         ) from error
