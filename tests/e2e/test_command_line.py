@@ -283,8 +283,13 @@ class TestBadInput:
     def test_nothing_to_look_for(self, run: Run, archive: Path) -> None:
         assert "--image" in run("search", code=2).stderr
 
-    def test_an_exclusion(self, run: Run, archive: Path) -> None:
-        assert "-people" in run("search", "dogs -people", code=2).stderr
+    def test_only_what_to_leave_out(self, run: Run, archive: Path) -> None:
+        assert "what to look for" in run("search", "-people", code=2).stderr
+
+    def test_an_unknown_filter_with_a_caret_under_it(self, run: Run, archive: Path) -> None:
+        told = run("search", "dog", "camra:nikon", code=2).stderr
+        assert "did you mean 'camera'?" in told
+        assert told.endswith("\n  dog camra:nikon\n      ^\n")
 
     def test_a_filter_that_cannot_be_read(self, run: Run, archive: Path) -> None:
         assert "colour" in run("search", "dog", "--where", "colour == 3", code=2).stderr

@@ -37,7 +37,7 @@ def test_short_flags_may_be_written_as_one_after_the_command(flags: str) -> None
 
 
 def test_short_options_of_a_command_stay_with_it() -> None:
-    given = ["search", "dog", "-0", "-k", "3", "-"]
+    given = ["similar", "dog", "-0", "-k", "3", "-quiet", "-"]
     assert hoist(given) == given
 
 
