@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -192,7 +193,7 @@ def _check(data: Path, outcome: Outcome) -> None:
     database = data / ARCHIVE / "journal.sqlite"
     if not database.exists():
         return
-    with sqlite3.connect(database) as journal:
+    with closing(sqlite3.connect(database)) as journal:
         try:
             claimed = journal.execute(
                 "SELECT path, content FROM entries WHERE state = 'indexed' AND size_bytes >= 0"
