@@ -47,7 +47,7 @@ def begin_trunk(
         return
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    size = plan.size_at(0)
+    size = plan.size_at(0.0)
     task = TrunkTask(plan, torch.from_numpy(targets.labels))
     weights = exported_weights(data / "image.onnx")
     rng = np.random.default_rng(seed)

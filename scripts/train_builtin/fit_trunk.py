@@ -6,6 +6,7 @@ sample of all training captions, mapped from the teacher's sentence vectors. Onl
 `heads` fits the joint space anew on its frozen features.
 """
 
+import itertools
 import json
 import math
 import time
@@ -37,7 +38,7 @@ class TrunkPlan:
     """How long and how large.
 
     Attributes:
-        sizes: Pixels of the training views, by fraction of the epochs done: (until, size).
+        sizes: Pixels of the training views, by fraction of the training done: (until, size).
         captioned_share: Share of captioned images in an epoch; they repeat to reach it.
     """
 
@@ -52,8 +53,9 @@ class TrunkPlan:
     captioned_share: float = 0.35
     caption_negatives: int = 3072
 
-    def size_at(self, epoch: int) -> int:
-        return next(size for until, size in self.sizes if epoch < until * self.epochs)
+    def size_at(self, done: float) -> int:
+        """Pixels of the views after the fraction ``done`` of the training."""
+        return next((size for until, size in self.sizes if done < until), self.sizes[-1][1])
 
 
 class TrunkTask(nn.Module):
@@ -116,6 +118,25 @@ class TrunkTask(nn.Module):
         return to_label, to_text, to_image
 
 
+class Progress:
+    """Tells how much of a training is done: in steps, or in time where the cores are shared."""
+
+    def __init__(self, steps: int, minutes: float | None, spent_s: float) -> None:
+        self._steps = steps
+        self._minutes = minutes
+        self._began = time.monotonic() - spent_s
+
+    def spent_s(self) -> float:
+        """Seconds of training so far, those of earlier sittings included."""
+        return time.monotonic() - self._began
+
+    def after(self, step: int) -> float:
+        """Return the fraction done, 1 and more at the end."""
+        if self._minutes is None:
+            return step / self._steps
+        return self.spent_s() / (60 * self._minutes)
+
+
 class Averaged:
     """Exponential moving average of a module's parameters; buffers are copied."""
 
@@ -157,11 +178,13 @@ def fit_trunk(
     folder: Path,
     device: str,
     seed: int,
+    minutes: float | None = None,
 ) -> None:
     """Train, writing checkpoint.pt after each epoch and going on from it where it is there.
 
-    The first epoch begins with the weights of start.pt where `begin_trunk` has left that. The
-    checkpoint holds the averaged weights too, under "averaged": those are the result.
+    The schedule is laid out over the epochs of the plan, or over ``minutes`` of training. The first
+    epoch begins with the weights of start.pt where `begin_trunk` has left that. The checkpoint
+    holds the averaged weights too, under "averaged": those are the result.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
@@ -182,36 +205,37 @@ def fit_trunk(
         betas=(0.9, 0.98),
     )
     steps_per_epoch = plan.epoch_images // plan.batch
-    total = plan.epochs * steps_per_epoch
-    warm = min(steps_per_epoch, total // 10)
-    first = 0
+    first, spent_s = 0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         task.load_state_dict(state["task"])
         optimiser.load_state_dict(state["optimiser"])
         averaged.values = state["averaged"]
-        first = state["epoch"] + 1
+        first, spent_s = state["epoch"] + 1, state["spent_s"]
+    progress = Progress(plan.epochs * steps_per_epoch, minutes, spent_s)
 
     captioned = np.flatnonzero(targets.spans[:, 1] > targets.spans[:, 0])
     labelled = np.flatnonzero(targets.label_ids >= 0)
     sentences = torch.from_numpy(targets.captions).to(device)
     images = torch.from_numpy(np.array(corpus.images)).permute(0, 3, 1, 2)
 
-    for epoch in range(first, plan.epochs):
-        began = time.time()
+    for epoch in itertools.count(first):
+        if progress.after(epoch * steps_per_epoch) >= 1:
+            break
+        began = time.monotonic()
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         rng = np.random.default_rng(seed * 1000 + epoch)
-        size = plan.size_at(epoch)
+        size = plan.size_at(progress.after(epoch * steps_per_epoch))
         sums = np.zeros(3)
         task.train()
         for number, (left, right) in enumerate(
             epoch_order(captioned, labelled, plan, seed * 1000 + epoch)
         ):
             step = epoch * steps_per_epoch + number
-            rate = plan.peak_rate * min(1.0, (step + 1) / warm)
-            if step >= warm:
-                rate *= 0.5 * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
+            done = min(progress.after(step), 1.0)
+            rate = plan.peak_rate * min(1.0, (step + 1) / steps_per_epoch)
+            rate *= 0.5 * (1 + math.cos(math.pi * done))
             for group in optimiser.param_groups:
                 group["lr"] = rate
             rows = torch.from_numpy(np.concatenate([left, right]))
@@ -235,7 +259,7 @@ def fit_trunk(
             "label_loss": round(means[0], 4),
             "caption_loss": round(means[1], 4),
             "image_loss": round(means[2], 4),
-            "seconds": round(time.time() - began, 1),
+            "seconds": round(time.monotonic() - began, 1),
         }
         with (folder / "losses.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
@@ -245,6 +269,7 @@ def fit_trunk(
             "optimiser": optimiser.state_dict(),
             "averaged": averaged.values,
             "epoch": epoch,
+            "spent_s": progress.spent_s(),
         }
         torch.save(state, folder / "checkpoint.tmp")
         (folder / "checkpoint.tmp").replace(checkpoint)

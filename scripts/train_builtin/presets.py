@@ -68,7 +68,7 @@ PRESETS = {
             epochs=70,
             epoch_images=12000,
             peak_rate=8e-4,
-            sizes=((0.88, 64), (1.0, 80)),
+            sizes=((0.5, 48), (0.9, 64), (1.0, 80)),
             captioned_share=0.22,
         ),
         head=HEAD,

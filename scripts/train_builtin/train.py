@@ -164,6 +164,11 @@ def main() -> None:
         metavar="DIR",
         help="begin with the trunk and the text tower of the exported model in DIR",
     )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="train the trunk for so long, in place of the preset's epochs: for shared cores",
+    )
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     preset = PRESETS[options.preset or ("gpu" if device == "cuda" else "cpu")]
@@ -179,7 +184,7 @@ def main() -> None:
         begin_trunk(options.continue_from, train, targets, plan, work / "trunk", device, seed)
         begin_student(options.continue_from, preset.student, work / "student")
     if not options.trunk_as_is:
-        fit_trunk(train, targets, plan, work / "trunk", device, seed)
+        fit_trunk(train, targets, plan, work / "trunk", device, seed, options.minutes)
     task = read_trunk(preset, targets, work)
     banks, features = make_banks(train, work, device, seed)
     head, shallow = make_head(features, targets, preset, work, device, seed)
