@@ -227,13 +227,15 @@ def fit_trunk(
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         rng = np.random.default_rng(seed * 1000 + epoch)
         size = plan.size_at(progress.after(epoch * steps_per_epoch))
-        sums = np.zeros(3)
+        sums = np.zeros(4)
         task.train()
         for number, (left, right) in enumerate(
             epoch_order(captioned, labelled, plan, seed * 1000 + epoch)
         ):
             step = epoch * steps_per_epoch + number
-            done = min(progress.after(step), 1.0)
+            done = progress.after(step)
+            if done >= 1:
+                break
             rate = plan.peak_rate * min(1.0, (step + 1) / steps_per_epoch)
             rate *= 0.5 * (1 + math.cos(math.pi * done))
             for group in optimiser.param_groups:
@@ -251,8 +253,8 @@ def fit_trunk(
             nn.utils.clip_grad_norm_(task.parameters(), 2.0)
             optimiser.step()
             averaged.update(task, step)
-            sums += [label_loss.item(), to_text.item(), to_image.item()]
-        means = (sums / steps_per_epoch).tolist()
+            sums += [label_loss.item(), to_text.item(), to_image.item(), 1]
+        means = (sums[:3] / max(sums[3], 1)).tolist()
         line = {
             "epoch": epoch,
             "size": size,
