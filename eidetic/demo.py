@@ -20,7 +20,7 @@ SAMPLES: tuple[tuple[str, str, str], ...] = (
     ("sklearn", "datasets/images", "china.jpg flower.jpg"),
     ("matplotlib", "mpl-data/sample_data", "grace_hopper.jpg"),
 )
-QUERIES = ("a cat", "a motorcycle", "a person with a camera", "قطة")
+QUERIES = ("a cat", "a motorbike", "a person with a camera", "قطة")
 QUERY_IMAGE = "chelsea.png"
 HITS = 3
 

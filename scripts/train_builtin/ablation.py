@@ -5,13 +5,16 @@
 English text -> image recall over the development split and zero-shot accuracy over the 200 most
 frequent labels on held-back images, both with the teacher's own sentence vectors, so that the text
 tower plays no part. "names" maps a label's name linearly; "anchors" adds the learned free term,
-which is what the text tower is tuned to.
+which is what the text tower is tuned to. "other labels" is the same, with anchors, over the
+held-back images of all other labels: choosing by that column keeps the one before it, which is
+reported, out of the choice.
 """
 
 import argparse
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -63,20 +66,41 @@ def together(deep: Array, shallow: Array, share: float) -> Array:
     return np.hstack([np.sqrt(1 - share) * deep, np.sqrt(share) * shallow])
 
 
-def line(
-    name: str, retrieval: dict[str, float], names: dict[str, float], anchors: dict[str, float]
-):
-    """One row of a Markdown table."""
-    recall = " / ".join(f"{retrieval[f'R@{k}']:.1f}" for k in (1, 5, 10))
-    pairs = " | ".join(f"{z['R@1']:.1f} / {z['R@5']:.1f}" for z in (names, anchors))
-    print(f"| {name} | {recall} | {pairs} |", flush=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A zero-shot task: which of some labels belongs to each image.
+
+    Attributes:
+        rows: Of the held-back images: those asked for.
+        named: Rows of `Targets.labels`: the labels to choose from.
+        truth: Per image, the right one as a position in ``named``.
+    """
+
+    rows: NDArray[np.int64]
+    named: NDArray[np.int64]
+    truth: NDArray[np.int64]
+
+    def accuracy(self, images: Array, labels: Array) -> str:
+        """Top-1 / top-5 in per cent, from vectors of all held-back images and of all labels."""
+        found = recalls(images[self.rows] @ labels[self.named].T, self.truth)
+        return f"{found['R@1']:.1f} / {found['R@5']:.1f}"
 
 
-def asked_labels(material: Path, kept: Corpus) -> tuple[list[str], NDArray[np.int64]]:
-    """The labels to choose from, and the held-back images that have one of them."""
+def choices(material: Path, kept: Corpus, names: Sequence[str]) -> tuple[Choice, Choice]:
+    """Return the choice among the `LABELS` most frequent labels, and that among the others."""
     counts = Counter(row.label for row in read_parquet(material / "labelled.parquet"))
-    labels = [name for name, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:LABELS]]
-    return labels, np.flatnonzero([label in labels for label in kept.labels])
+    frequent = {name for name, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:LABELS]}
+    asked, other = (
+        np.flatnonzero([(label in frequent) is wanted for label in kept.labels])
+        for wanted in (True, False)
+    )
+    return _choice(asked, kept, names), _choice(other, kept, names)
+
+
+def _choice(rows: NDArray[np.int64], kept: Corpus, names: Sequence[str]) -> Choice:
+    labels = sorted({kept.labels[i] for i in rows})
+    named = np.array([names.index(label) for label in labels])
+    return Choice(rows, named, np.array([labels.index(kept.labels[i]) for i in rows]))
 
 
 def main() -> None:
@@ -93,9 +117,7 @@ def main() -> None:
     targets = make_targets(train, kept, work, "cpu")
     captions = sentence_vectors([c for own in dev.captions for c in own], work / "dev-captions.npy")
     owner = np.repeat(np.arange(len(dev)), [len(own) for own in dev.captions])
-    labels, rows = asked_labels(options.material, kept)
-    named = [targets.names.index(label) for label in labels]
-    truth = np.array([labels.index(kept.labels[i]) for i in rows])
+    asked, other = choices(options.material, kept, targets.names)
 
     task = read_trunk(preset, targets, work)
     head, shallow = make_head(
@@ -109,44 +131,42 @@ def main() -> None:
         with torch.inference_mode():
             return head(torch.from_numpy(found)).numpy()
 
-    bank_dev, bank_kept = through_banks(dev.images), through_banks(kept.images[rows])
-    bank_texts = mapped(shallow.text, captions)
-    bank_names = mapped(shallow.text, targets.labels)[named]
-    bank_anchors = shallow.labels.numpy()[named]
-    deep_texts = mapped(task.text, captions)
-    deep_names = mapped(task.text, targets.labels)[named]
-    deep_anchors = mapped(task.text, targets.labels, task.free)[named]
+    def line(name: str, dev_images: Array, held: Array, texts: Array, named: Array, anchors: Array):
+        """Print one row of a Markdown table."""
+        recall = recalls(texts @ dev_images.T, owner)
+        cells = [
+            " / ".join(f"{recall[f'R@{k}']:.1f}" for k in (1, 5, 10)),
+            asked.accuracy(held, named),
+            asked.accuracy(held, anchors),
+            other.accuracy(held, anchors),
+        ]
+        print("| " + " | ".join([name, *cells]) + " |", flush=True)
 
-    print("| part | R@1 / R@5 / R@10 | zero-shot, names | zero-shot, anchors |")
-    print("| --- | --- | --- | --- |")
-    line(
-        "banks alone",
-        recalls(bank_texts @ bank_dev.T, owner),
-        recalls(bank_kept @ bank_names.T, truth),
-        recalls(bank_kept @ bank_anchors.T, truth),
+    print("| part | R@1 / R@5 / R@10 | zero-shot, names | zero-shot, anchors | other labels |")
+    print("| --- | --- | --- | --- | --- |")
+    shallow_parts = (
+        through_banks(dev.images),
+        through_banks(kept.images),
+        mapped(shallow.text, captions),
+        mapped(shallow.text, targets.labels),
+        shallow.labels.numpy(),
     )
+    deep_words = (
+        mapped(task.text, captions),
+        mapped(task.text, targets.labels),
+        mapped(task.text, targets.labels, task.free),
+    )
+    line("banks alone", *shallow_parts)
     for views in VIEWS:
-        deep_dev = deep_vectors(task, dev.images, views)
-        deep_kept = deep_vectors(task, kept.images[rows], views)
+        deep_parts = (
+            deep_vectors(task, dev.images, views),
+            deep_vectors(task, kept.images, views),
+            *deep_words,
+        )
         name = " and ".join(f"{v.size} px{' mirrored' if v.mirrored else ''}" for v in views)
         for share in SHARES if views == VIEWS[-1] else (0.0,):
-            line(
-                f"trunk at {name}" + (f", banks {share:.2f}" if share else " alone"),
-                recalls(
-                    together(deep_texts, bank_texts, share) @ together(deep_dev, bank_dev, share).T,
-                    owner,
-                ),
-                recalls(
-                    together(deep_kept, bank_kept, share)
-                    @ together(deep_names, bank_names, share).T,
-                    truth,
-                ),
-                recalls(
-                    together(deep_kept, bank_kept, share)
-                    @ together(deep_anchors, bank_anchors, share).T,
-                    truth,
-                ),
-            )
+            joint = [together(d, s, share) for d, s in zip(deep_parts, shallow_parts, strict=True)]
+            line(f"trunk at {name}" + (f", banks {share:.2f}" if share else " alone"), *joint)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Torch modules to small ONNX files: batch norms folded, large weights kept as int8."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +16,26 @@ SMALLEST = 4096
 
 def fold_norms(module: nn.Module) -> None:
     """Fold every batch norm into the convolution it follows, in place (evaluation mode only)."""
-    for parent in list(module.modules()):
-        names = list(parent._modules)
-        for name in names:
-            child = parent._modules[name]
-            if not isinstance(child, nn.Conv2d):
-                continue
-            after = _following_norm(parent, name)
-            if after is None:
-                continue
-            norm = parent._modules[after]
+    for name, conv, norm in list(folded_pairs(module)):
+        module.set_submodule(name, fuse_conv_bn_eval(conv, norm))
+        module.set_submodule(_norm_behind(name), nn.Identity())
+
+
+def folded_pairs(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
+    """Yield each convolution that a batch norm follows: its name, itself, and the norm."""
+    named = dict(module.named_modules())
+    for name, child in named.items():
+        if isinstance(child, nn.Conv2d):
+            norm = named.get(_norm_behind(name))
             if isinstance(norm, nn.BatchNorm2d):
-                parent._modules[name] = fuse_conv_bn_eval(child, norm)
-                parent._modules[after] = nn.Identity()
+                yield name, child, norm
 
 
-def _following_norm(parent: nn.Module, name: str) -> str | None:
-    if isinstance(parent, nn.Sequential):
-        following = str(int(name) + 1)
-    else:
-        following = name.replace("conv", "norm")
-    return following if following in parent._modules and following != name else None
+def _norm_behind(name: str) -> str:
+    """Name the place of a convolution's norm: the next of a sequence, or norm1 for conv1."""
+    parent, _, own = name.rpartition(".")
+    after = str(int(own) + 1) if own.isdecimal() else own.replace("conv", "norm")
+    return f"{parent}.{after}" if parent else after
 
 
 def export(tower: nn.Module, example: Tensor, path: Path, input_name: str, length: bool) -> None:

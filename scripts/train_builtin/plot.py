@@ -16,11 +16,14 @@ def lines(path: Path) -> list[dict[str, float]]:
 def main() -> None:
     work, out = Path(sys.argv[1]), Path(sys.argv[2])
     trunk = lines(work / "trunk" / "losses.jsonl")
-    text = lines(work / "student" / "losses.jsonl")
     tuning = lines(work / "student" / "tuning.jsonl")
+    # A run that continues from an exported model takes the text tower as it is, and only tunes it.
+    taught = work / "student" / "losses.jsonl"
     # Text as text and a fixed salt keep the file small and the same from run to run.
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "eidetic"})
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    panels = 3 if taught.exists() else 2
+    figure, axes = plt.subplots(1, panels, figsize=(3.7 * panels, 3.2), layout="constrained")
+    left, right = axes[0], axes[-1]
     epochs = [line["epoch"] for line in trunk]
     for key, name in (
         ("caption_loss", "image to captions"),
@@ -33,8 +36,10 @@ def main() -> None:
     for before, line in pairwise(trunk):
         if before["size"] != line["size"]:
             left.axvline(line["epoch"], color="grey", linewidth=0.6, linestyle=":")
-    middle.plot([line["epoch"] for line in text], [line["cosine"] for line in text])
-    middle.set(title="text tower: cosine with teacher", xlabel="epoch")
+    if taught.exists():
+        text = lines(taught)
+        axes[1].plot([line["epoch"] for line in text], [line["cosine"] for line in text])
+        axes[1].set(title="text tower: cosine with teacher", xlabel="epoch")
     for key in ("labels", "captions"):
         right.plot([line["step"] for line in tuning], [line[key] for line in tuning], label=key)
     right.set(title="tuning to the joint space: loss", xlabel="step")

@@ -1,10 +1,11 @@
 """Train the built-in model: from the Parquet files to the shipped ONNX files.
 
     python -m scripts.train_builtin.train [--preset cpu|gpu] [--material DIR] [--work DIR]
+        [--continue-from DIR]
 
 Every stage leaves its result in the work folder and is skipped where that is there, and the long
 one (the trunk) also goes on from its last epoch: stopping and starting again loses little. Another
-seed or preset needs another work folder.
+seed or preset, or another model to continue from, needs another work folder.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from scripts.train_builtin.banks import Banks, extract
+from scripts.train_builtin.continue_from import begin_student, begin_trunk
 from scripts.train_builtin.corpus import Corpus, prepare_corpora
 from scripts.train_builtin.fit_trunk import TrunkTask, fit_trunk
 from scripts.train_builtin.heads import Head, fit_head
@@ -156,6 +158,17 @@ def main() -> None:
     parser.add_argument(
         "--trunk-as-is", action="store_true", help="ship the trunk's last epoch, finished or not"
     )
+    parser.add_argument(
+        "--continue-from",
+        type=Path,
+        metavar="DIR",
+        help="begin with the trunk and the text tower of the exported model in DIR",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="train the trunk for so long, in place of the preset's epochs: for shared cores",
+    )
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     preset = PRESETS[options.preset or ("gpu" if device == "cuda" else "cpu")]
@@ -165,15 +178,13 @@ def main() -> None:
     train, _, kept = prepare_corpora(options.material, work, INPUT)
     print(f"{len(train)} training images on {device}", flush=True)
     targets = make_targets(train, kept, work, device)
+    plan = preset.trunk
+    if options.continue_from:
+        plan = preset.further
+        begin_trunk(options.continue_from, train, targets, plan, work / "trunk", device, seed)
+        begin_student(options.continue_from, preset.student, work / "student")
     if not options.trunk_as_is:
-        fit_trunk(
-            train,
-            targets,
-            preset.trunk,
-            work / "trunk",
-            device,
-            seed,
-        )
+        fit_trunk(train, targets, plan, work / "trunk", device, seed, options.minutes)
     task = read_trunk(preset, targets, work)
     banks, features = make_banks(train, work, device, seed)
     head, shallow = make_head(features, targets, preset, work, device, seed)
