@@ -42,6 +42,7 @@ class Connection:
         client: The pymilvus client; call it through `call` only.
         timeout_s: How long one call is repeated while the server is away.
         is_lost: Whether the last call was given up.
+        was_killed: Whether the process that last had the embedded store open did not close it.
     """
 
     def __init__(self, uri: str, *, token: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
@@ -57,6 +58,7 @@ class Connection:
         self.uri = uri.rstrip("/") if self.embedded else uri
         self.timeout_s = timeout_s
         self.is_lost = False
+        self.was_killed = False
         self._engine: Any = None
         address = self._start_engine(Path(self.uri)) if self.embedded else _check_uri(uri)
         import grpc
@@ -153,6 +155,7 @@ class Connection:
         from milvus_lite.adapter.grpc.server import start_server_in_thread
         from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 
+        self.was_killed = any(folder.glob("collections/*/wal/*"))
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             server, db, port = start_server_in_thread(str(folder))

@@ -73,7 +73,10 @@ class MilvusStore:
         )
         collection = _read_properties(facts["collection_name"], facts["properties"])
         connection.call(doing, lambda: client.load_collection(collection.name, timeout=timeout_s))
-        return cls(connection, collection)
+        store = cls(connection, collection)
+        if connection.was_killed:
+            store._rewrite_doubles()
+        return store
 
     @classmethod
     def create(
@@ -209,6 +212,23 @@ class MilvusStore:
 
     def count(self, where: str = "") -> int:
         return self._count(where, self._consistency)
+
+    def _rewrite_doubles(self) -> None:
+        """Write rows anew that are there twice.
+
+        Milvus Lite moves rows from its log to a segment. Killed between the two it shows them in
+        both, with one sequence number, until it next merges segments; a newer version hides both.
+        """
+        seen: set[str] = set()
+        twice: set[str] = set()
+        for page in self._pages("", ["id"]):
+            for row in page:
+                (twice if row["id"] in seen else seen).add(row["id"])
+        ids = sorted(twice)
+        for start in range(0, len(ids), ROWS_PER_CALL):
+            step = ids[start : start + ROWS_PER_CALL]
+            records, vectors = self.get(step), self.vectors(step)
+            self.upsert([Embedded(records[row], vectors[row]) for row in step])
 
     def drop(self) -> None:
         """Delete the archive: its alias, its collection and every row."""
