@@ -2,6 +2,7 @@
 
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -51,7 +52,10 @@ def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = MilvusServer()
     server.set_base_dir(str(tmp_path_factory.mktemp("milvus")))
     server.listen_port = free_port()
-    server.start()
+    with warnings.catch_warnings():
+        # The wheel looks for ports and forgets to close the sockets of those that are taken.
+        warnings.simplefilter("ignore", ResourceWarning)
+        server.start()
     yield f"http://127.0.0.1:{server.listen_port}"
     server.stop()
 
