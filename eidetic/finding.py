@@ -1,0 +1,78 @@
+"""How images are found in an archive: by words, by images, by both."""
+
+import time
+from collections.abc import Iterable, Sequence
+from os import fspath
+from pathlib import Path
+
+from eidetic.part import Part, StrPath
+from eidetic.results import Hits
+from eidetic.show import ROW_ID
+from schema import load_roots
+from search import DEFAULT_K, Query, Row, answer, build_query, image_term
+
+
+class Finding(Part):
+    """The methods of an archive that find images in it."""
+
+    def search(
+        self,
+        text: str | Sequence[str] = (),
+        *,
+        images: Iterable[StrPath] = (),
+        k: int = DEFAULT_K,
+        offset: int = 0,
+        where: str = "",
+        local_files: bool = True,
+    ) -> Hits:
+        """Find images by words, by images, or by both, averaged; filters alone list rows.
+
+        Args:
+            text: A query in the language of `search.grammar`, as in "dogs -people date:2019", or
+                several queries that count together.
+            images: Image files to find the like of.
+            k: How many hits.
+            offset: How many of the best to pass over.
+            where: A Milvus boolean expression over the fields of a row.
+            local_files: Whether the text may name image files of this machine.
+
+        Raises:
+            QuerySyntaxError: The text cannot be read as a query.
+            UsageError: Nothing to look for, or a value out of its range.
+            NoUsableImage: An image cannot be read.
+            ArchiveMissing: Nothing has been ingested yet.
+            ModelUnavailable: The archive's model cannot be loaded.
+            StoreError: Milvus failed.
+        """
+        files = [fspath(image) for image in images]
+        query = build_query(text, files, k=k, offset=offset, where=where, local_files=local_files)
+        return self._answer(query)
+
+    def similar(
+        self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
+    ) -> Hits:
+        """Find the images most like an image file, or like a row by its id.
+
+        Raises:
+            NoUsableImage: The image cannot be read.
+            UsageError: No row has this id, or a value is out of its range.
+        """
+        name = fspath(image)
+        is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
+        term = Row(name) if is_id else image_term(name)
+        return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
+
+    def _answer(self, query: Query) -> Hits:
+        store = self._opening.store()
+        started = time.perf_counter()
+        matches = answer(query, store=store, encoder=self._opening.encoder)
+        took_ms = (time.perf_counter() - started) * 1000
+        return Hits.of(
+            matches,
+            roots={root.id: root for root in load_roots(self.settings.roots_file)},
+            offset=query.offset,
+            query=query.text,
+            model=store.collection.model,
+            took_ms=took_ms,
+            total_rows=store.count(),
+        )

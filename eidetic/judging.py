@@ -1,0 +1,76 @@
+"""What a model says of images, and how well it finds those of an archive."""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+
+from eidetic.part import Part, StrPath
+from search import (
+    DEFAULT_TEMPLATE,
+    Classification,
+    Evaluation,
+    classify,
+    compare,
+    evaluate,
+    read_captions,
+)
+
+
+class Judging(Part):
+    """The methods of an archive that judge images and the archive's model."""
+
+    def classify(
+        self,
+        paths: StrPath | Iterable[StrPath],
+        labels: Sequence[str],
+        *,
+        template: str = DEFAULT_TEMPLATE,
+    ) -> Classification:
+        """Score labels for image files, which need not be in the archive, nor be there one.
+
+        Args:
+            paths: Image files, or one.
+            labels: At least one, without duplicates.
+            template: What is said of an image; ``{}`` stands for the label.
+
+        Raises:
+            UsageError: The labels or the template cannot be used, or the model takes images only.
+            NoUsableImage: None of the files can be read.
+            ArchiveMissing: There is neither an archive nor a model.
+            ModelUnavailable: The model cannot be loaded.
+        """
+        several = [paths] if isinstance(paths, str | PathLike) else paths
+        files = [Path(fspath(path)) for path in several]
+        return classify(files, labels, encoder=self._opening.any_encoder, template=template)
+
+    def compare(self, a: StrPath, b: StrPath, *, text: bool = False) -> float:
+        """Return the cosine similarity of two images, or of an image and words, in [-1, 1].
+
+        Neither need be in the archive, nor be there one.
+
+        Args:
+            a: The path of an image or, as a text that names no file, words.
+            b: The same.
+            text: Whether ``b`` is words even where there is a file of that name.
+
+        Raises:
+            UsageError: There is no image among them, or the model takes images only.
+            NoUsableImage: An image cannot be read.
+            ArchiveMissing: There is neither an archive nor a model.
+            ModelUnavailable: The model cannot be loaded.
+        """
+        return compare(a, b, encoder=self._opening.any_encoder, text=text)
+
+    def evaluate(self, captions: StrPath, *, language: str = "en") -> Evaluation:
+        """Measure how well the archive is found by captions of its images.
+
+        Args:
+            captions: JSON Lines, see `search.read_captions`.
+            language: Which captions to use, by code.
+
+        Raises:
+            UsageError: The file cannot be read or is of another form.
+            NoUsableImage: None of its images is in the archive.
+        """
+        captioned = read_captions(Path(fspath(captions)), language)
+        return evaluate(captioned, store=self._opening.store(), encoder=self._opening.encoder())
