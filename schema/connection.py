@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from schema import lite
 from schema.errors import StoreError, StoreUnreachable, UsageError
 
 CONNECT_TIMEOUT_S = 5.0
@@ -155,7 +156,7 @@ class Connection:
         from milvus_lite.adapter.grpc.server import start_server_in_thread
         from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 
-        self.was_killed = any(folder.glob("collections/*/wal/*"))
+        self.was_killed = lite.was_killed(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             server, db, port = start_server_in_thread(str(folder))

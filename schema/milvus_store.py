@@ -1,8 +1,10 @@
 """The rows of one archive in a Milvus collection, embedded or on a server."""
 
+import logging
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,8 +24,11 @@ from schema.fields import (
 from schema.filtered import search_filtered
 from schema.filters import Filter, passes, push_down
 from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, find_profile
+from schema.lite import drop_indexes
 from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vector, Vectors
 from schema.store import ROWS_PER_BATCH, Collection
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_CALL = 500
 """Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
@@ -72,7 +77,13 @@ class MilvusStore:
             doing, lambda: client.describe_collection(archive, timeout=timeout_s)
         )
         collection = _read_properties(facts["collection_name"], facts["properties"])
-        connection.call(doing, lambda: client.load_collection(collection.name, timeout=timeout_s))
+        try:
+            _load(connection, collection, doing)
+        except StoreError:
+            if not connection.embedded or not drop_indexes(Path(connection.uri), collection.name):
+                raise
+            log.warning("the index of %r cannot be read; it is built anew", archive)
+            _load(connection, collection, doing)
         store = cls(connection, collection)
         if connection.was_killed:
             store._rewrite_doubles()
@@ -302,6 +313,13 @@ class MilvusStore:
             lambda: ask(self.collection.name, timeout=self._timeout_s, **what),
             where=where,
         )
+
+
+def _load(connection: Connection, collection: Collection, doing: str) -> None:
+    connection.call(
+        doing,
+        lambda: connection.client.load_collection(collection.name, timeout=connection.timeout_s),
+    )
 
 
 def check_archive_name(archive: str) -> None:
