@@ -11,18 +11,22 @@ from search.classify import (
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
     Image,
+    PreparedImage,
     Query,
     Row,
     Term,
     Text,
     build_query,
     image_term,
+    read_filters,
     text_term,
 )
+from search.suggest import Suggestion, Suggestions, suggest
 
 __all__ = [
     "DEFAULT_K",
@@ -30,14 +34,19 @@ __all__ = [
     "Captioned",
     "Classification",
     "Classified",
+    "Count",
     "Evaluation",
+    "Facets",
     "Image",
     "LabelScore",
+    "PreparedImage",
     "Query",
     "QuerySyntaxError",
     "Recall",
     "Row",
     "Subject",
+    "Suggestion",
+    "Suggestions",
     "Term",
     "Text",
     "Unusable",
@@ -45,10 +54,13 @@ __all__ = [
     "build_query",
     "classify",
     "compare",
+    "count_facets",
     "embed_query",
     "evaluate",
     "image_term",
     "read_captions",
+    "read_filters",
     "search",
+    "suggest",
     "text_term",
 ]

@@ -22,12 +22,13 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
-        "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
-        "build_query classify compare embed_query evaluate image_term read_captions search "
-        "text_term "
+        "Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE Evaluation Facets "
+        "Image LabelScore PreparedImage Query QuerySyntaxError Recall Row Subject Suggestion "
+        "Suggestions Term Text Unusable answer build_query classify compare count_facets "
+        "embed_query evaluate image_term read_captions read_filters search suggest text_term "
     ),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
+    "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 
 
