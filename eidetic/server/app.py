@@ -55,7 +55,6 @@ def create_app(archive: Archive, settings: ServerSettings) -> FastAPI:
         # The page that FastAPI brings along loads scripts from another host.
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.limits.small_body_bytes,
         redirect_slashes=False,
     )
     app.state.service = service

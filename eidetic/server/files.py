@@ -82,12 +82,11 @@ def open_original(record: ImageRecord, roots: Mapping[str, Root]) -> OpenFile:
             "or it may not be read; ingest its folder again",
             kind="file-gone",
         ) from error
-    stream = io.FileIO(descriptor)
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
-        stream.close()
+        os.close(descriptor)
         raise _outside()
-    return OpenFile(stream, facts.st_size, facts.st_mtime_ns)
+    return OpenFile(io.FileIO(descriptor), facts.st_size, facts.st_mtime_ns)
 
 
 def _open_below(root: str, parts: tuple[str, ...]) -> int:

@@ -17,6 +17,7 @@ from eidetic.server.models import (
     answers,
 )
 from eidetic.server.problems import Refused
+from eidetic.server.recording import SEARCH_PATH
 from eidetic.server.service import Json, Service
 from schema import UsageError
 from schema.index import MAX_LIMIT
@@ -34,15 +35,14 @@ def finding_routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["find"])
     archive, limits = service.archive, service.limits
 
-    @router.get("/api/search", responses=answers(SearchAnswer))
+    @router.get(SEARCH_PATH, responses=answers(SearchAnswer))
     async def search(given: Annotated[SearchQuery, Query()]) -> Response:
         """Find images by words; filters alone list images, the newest first."""
         return await _search(given)
 
     @router.post(
-        "/api/search",
+        SEARCH_PATH,
         responses=answers(SearchAnswer),
-        max_body_size=limits.body_bytes,
         form_limits={
             "max_files": limits.images,
             "max_fields": limits.images + len(SearchForm.model_fields),

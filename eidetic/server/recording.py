@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +21,9 @@ access_log = logging.getLogger("eidetic.server.access")
 
 UNRECORDED_PATHS = frozenset({"/healthz", "/metrics"})
 """Answered however much there is to do."""
+
+SEARCH_PATH = "/api/search"
+"""Where images are sent to."""
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -87,13 +90,13 @@ class Recorder:
                     headers=refusal.headers,
                 )(scope, receive, answer)
             else:
-                await self._answer(scope, _Patient(receive, self._limits.body_time_s), answer)
+                await self._answer(scope, _Body(scope, receive, self._limits), answer)
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.dec()
             self._record(scope, answer, time.perf_counter() - started)
 
-    async def _answer(self, scope: Scope, receive: "_Patient", answer: "_Answer") -> None:
+    async def _answer(self, scope: Scope, receive: "_Body", answer: "_Answer") -> None:
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
@@ -138,27 +141,46 @@ class _Answer:
         await self._send(message)
 
 
-class _Patient:
-    """Receives a body, but not for ever."""
+class _Body:
+    """Receives a request's body, but neither for ever nor without end."""
 
-    def __init__(self, receive: Receive, time_limit_s: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limits: Limits) -> None:
         self._receive = receive
-        self._time_limit_s = time_limit_s
-        self._ends = time.monotonic() + time_limit_s
+        self._ends = time.monotonic() + limits.body_time_s
+        self._time_limit_s = limits.body_time_s
+        is_search = scope["path"] == SEARCH_PATH
+        self._most_bytes = limits.body_bytes if is_search else limits.small_body_bytes
+        # What is announced need not be true: only what comes is counted.
+        announced = Headers(scope=scope).get("content-length", "0")
+        self._is_too_large = announced.isdecimal() and int(announced) > self._most_bytes
+        self._bytes = 0
         self._is_whole = False
 
     async def __call__(self) -> Message:
         if self._is_whole:
             # All that may still come is that the client goes away.
             return await self._receive()
+        if self._is_too_large:
+            raise self._too_large()
         try:
             async with asyncio.timeout(max(0.0, self._ends - time.monotonic())):
                 message = await self._receive()
         except TimeoutError as error:
             detail = f"the request's body did not come within {self._time_limit_s:g} seconds"
             raise HTTPException(408, detail, {"Connection": "close"}) from error
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > self._most_bytes:
+            raise self._too_large()
         self._is_whole = not message.get("more_body", False)
         return message
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(
+            413,
+            f"the request's body has more than {self._most_bytes:,} bytes, which is the limit; "
+            "send smaller images or fewer",
+            {"Connection": "close"},
+        )
 
 
 def _line(scope: Scope, route: str, answer: _Answer, seconds: float) -> str:

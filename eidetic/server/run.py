@@ -11,6 +11,7 @@ from eidetic.archive import Archive
 from eidetic.server.app import create_app
 from eidetic.server.protocol import patient_protocol
 from eidetic.server.settings import ServerSettings
+from embed import Encoder
 from schema import UsageError
 
 log = logging.getLogger("eidetic.server")
@@ -42,7 +43,7 @@ def serve(archive: Archive, settings: ServerSettings, announce: Callable[[str], 
     """
     import uvicorn
 
-    archive.encoder()
+    _warm(archive.encoder())
     listening = _listen(settings)
     with listening:
         host, port = listening.getsockname()[:2]
@@ -63,6 +64,16 @@ def serve(archive: Archive, settings: ServerSettings, announce: Callable[[str], 
         announce(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         with _stopped_by_signals():
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _warm(encoder: Encoder) -> None:
+    """Encode once, because some encoders load their weights only then."""
+    from PIL import Image
+
+    plain = Image.new("RGB", (encoder.image_size, encoder.image_size))
+    encoder.encode_images([encoder.resizing.apply(plain)])
+    if encoder.scoring is not None:
+        encoder.encode_texts(["an image"])
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -44,10 +44,10 @@ class Thumbnails:
         self._making = [threading.Lock() for _ in range(_STRIPES)]
 
     def find(self, key: str) -> bytes | None:
-        """Return a file's bytes, or ``None`` where it has not been made."""
+        """Return a file's bytes, or ``None`` where it has not been made or cannot be read."""
         try:
             return self._path(key).read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
 
     def get(self, key: str, make: Callable[[], tuple[bytes, bool]]) -> bytes:
