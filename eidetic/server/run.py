@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import uvicorn
+from fastapi import FastAPI
+
 from eidetic.archive import Archive
 from eidetic.server.app import create_app
 from eidetic.server.protocol import patient_protocol
-from eidetic.server.settings import ServerSettings
+from eidetic.server.settings import Limits, ServerSettings
 from embed import Encoder
 from schema import UsageError
 
@@ -33,7 +36,7 @@ def serve(archive: Archive, settings: ServerSettings, announce: Callable[[str], 
     """Serve an archive until SIGTERM or SIGINT; requests that are being answered are finished.
 
     Args:
-        archive: Its store and model are opened first, so that the first request does not wait.
+        archive: Its store and model are opened first, so that no request waits for them.
         announce: Told the address once the server listens.
 
     Raises:
@@ -41,29 +44,32 @@ def serve(archive: Archive, settings: ServerSettings, announce: Callable[[str], 
         ArchiveMissing: Nothing has been ingested yet.
         ModelUnavailable: The archive's model cannot be loaded.
     """
-    import uvicorn
-
-    _warm(archive.encoder())
     listening = _listen(settings)
     with listening:
+        _warm(archive.encoder())
         host, port = listening.getsockname()[:2]
-        config = uvicorn.Config(
-            create_app(archive, settings),
-            http=patient_protocol(settings.limits.header_time_s),
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOPPING_S,
-            h11_max_incomplete_event_size=HEADER_BYTES,
-            # A reverse proxy on this machine may say for whom it asks, and whether over TLS.
-            forwarded_allow_ips="127.0.0.1,::1",
-        )
+        config = configure(create_app(archive, settings), settings.limits)
         announce(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         with _stopped_by_signals():
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def configure(app: FastAPI, limits: Limits) -> uvicorn.Config:
+    """Return how uvicorn is to serve the application."""
+    return uvicorn.Config(
+        app,
+        http=patient_protocol(limits.header_time_s),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOPPING_S,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        # A reverse proxy on this machine may say for whom it asks, and whether over TLS.
+        forwarded_allow_ips="127.0.0.1,::1",
+    )
 
 
 def _warm(encoder: Encoder) -> None:

@@ -1,16 +1,21 @@
 """A small archive that is served: the toy encoder, the real store, real decoding processes."""
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from PIL import Image
 from starlette.testclient import TestClient
 
 import eidetic
 from eidetic import Archive
 from eidetic.server import Limits, ServerSettings, create_app
+from eidetic.server.run import configure
 from embed.encoder import ToyEncoder
 from tests.images import write_colours, write_image
 
@@ -89,6 +94,19 @@ def client(shared_client: TestClient) -> TestClient:
 def ids(archive: Archive) -> dict[str, str]:
     """Ids of the rows, by the stem of the file's name."""
     return {Path(hit.path).stem: hit.id for hit in archive.search("type:photo", k=100)}
+
+
+@contextmanager
+def listening(archive: Archive, limits: Limits) -> Iterator[int]:
+    """Serve an archive over a real socket, in a thread; gives the port."""
+    settings = ServerSettings(limits=limits)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(configure(create_app(archive, settings), limits))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join()
 
 
 def assert_problem(answer: Any, status: int, *words: str) -> dict[str, Any]:

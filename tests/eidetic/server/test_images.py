@@ -15,7 +15,7 @@ import eidetic
 from eidetic.server import ServerSettings, create_app
 from eidetic.server.thumbnails import Thumbnails
 from tests.eidetic.server.conftest import assert_problem, load_toy
-from tests.images import write_colours, write_image
+from tests.images import write_image
 
 OWN_FILES = 10
 
@@ -174,8 +174,8 @@ def test_a_file_replaced_by_a_link_out_of_its_root_is_refused(own: Own, tmp_path
 def test_a_folder_replaced_by_a_link_out_of_its_root_is_refused(own: Own, tmp_path: Path) -> None:
     client, file, row = own
     shutil.rmtree(file.parent)
-    elsewhere = write_colours(tmp_path / "elsewhere", "red")
-    file.parent.symlink_to(elsewhere)
+    elsewhere = write_image(tmp_path / "elsewhere" / file.name, "blue")
+    file.parent.symlink_to(elsewhere.parent)
     assert_nothing_is_shown(client, row, 403)
 
 

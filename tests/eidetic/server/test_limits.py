@@ -1,7 +1,6 @@
 """What a request may take: each limit refuses what is beyond it, and the server goes on."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def test_more_fields_than_the_limit_are_refused(small: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "no form at all", f"--{BOUNDARY}", PART, f"--{BOUNDARY}\r\n\r\n\r\n"]
+    "body", ["", "no form at all", f"--{BOUNDARY}", f"--{BOUNDARY}\r\n\r\n\r\n", "\0" * 100]
 )
 def test_a_form_that_is_none_is_refused(client: TestClient, body: str) -> None:
     answer = client.post("/api/search", content=body.encode(), headers=FORM)
@@ -68,14 +67,12 @@ def test_a_form_that_is_none_is_refused(client: TestClient, body: str) -> None:
 
 
 def test_an_image_that_would_unfold_to_too_many_pixels_is_refused(client: TestClient) -> None:
-    sent = {"image": ("bomb.png", png_bomb(40_000, 40_000))}
+    sent = {"image": ("bomb.png", png_bomb(40_000))}
     assert_problem(client.post("/api/search", files=sent), 422, "too-large")
     assert client.get("/api/search?q=red").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8\xff\xe0 cut short", b"GIF89a", b"\x89PNG\r\n\x1a\n"]
-)
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 cut", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_whole_image_is_refused(client: TestClient, data: bytes) -> None:
     assert_problem(client.post("/api/search", files={"image": ("a", data)}), 422)
 
@@ -166,15 +163,3 @@ def test_more_requests_than_there_is_room_for_are_told_to_come_again(
         released.set()
         first.join()
     assert statuses == [200]
-
-
-def test_a_body_that_comes_too_slowly_is_given_up(serve: Serve) -> None:
-    served = serve(limits={"body_time_s": 0.2})
-
-    def trickle() -> Iterator[bytes]:
-        yield PART.encode()
-        for _ in range(20):
-            time.sleep(0.05)
-            yield b"x"
-
-    assert_problem(served.post("/api/search", content=trickle(), headers=FORM), 408, "0.2")
