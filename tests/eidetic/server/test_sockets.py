@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+
 from eidetic import Archive
 from eidetic.server import Limits
 from eidetic.server.run import HEADER_BYTES
