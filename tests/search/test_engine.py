@@ -57,9 +57,7 @@ def test_an_image_decoded_elsewhere_finds_the_same_as_its_file(store: MemoryStor
     assert query.text == '+"mine.png"'
     here = embed_query(query, store=store, encoder=lambda: ENCODER)
     file = Query((Image(encoded("blue"), "mine.png"),))
-    np.testing.assert_array_equal(
-        here, embed_query(file, store=store, encoder=lambda: ENCODER)
-    )
+    np.testing.assert_array_equal(here, embed_query(file, store=store, encoder=lambda: ENCODER))
 
 
 def test_a_row_finds_its_like_without_its_file(store: MemoryStore) -> None:
