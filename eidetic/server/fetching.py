@@ -107,7 +107,11 @@ class Fetcher:
                 )
             if answer.getheader("Content-Encoding", "identity").lower() != "identity":
                 raise NoUsableImage(f"{_shown(url)}: the host packs the image, unasked; send it")
-            return self._read(answer, url)
+            data = self._read(answer, url)
+            if time.monotonic() >= ends:
+                # A connection that was hung up looks like the end of an answer without a length.
+                raise TimeoutError(f"not within {self.time_limit_s:g} seconds")
+            return data
         finally:
             timer.cancel()
             connection.close()
