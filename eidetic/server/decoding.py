@@ -6,6 +6,7 @@ from typing import Literal
 from embed import Encoder, Pixels, Resizing, default_max_pixels
 from ingest.decoding import Job
 from ingest.decoding_pool import DecodingPool
+from schema import ImageUnreadable
 from search import PreparedImage
 
 Kind = Literal["webp", "jpeg"]
@@ -31,7 +32,12 @@ class Decoder:
         Raises:
             ImageUnreadable: The bytes are no image that can be read, and why.
         """
-        return PreparedImage(self._decode(data, name, encoder.resizing, encoder.image_size), name)
+        try:
+            pixels = self._decode(data, name, encoder.resizing, encoder.image_size)
+        except ImageUnreadable as error:
+            detail = f"query image {name}: {error.detail}"
+            raise ImageUnreadable(error.reason, detail) from error
+        return PreparedImage(pixels, name)
 
     def shrink(self, data: bytes, side: int, kind: Kind) -> bytes:
         """Return an image file for a screen: upright, sRGB, of at most ``side`` pixels a side.

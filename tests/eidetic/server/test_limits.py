@@ -74,7 +74,9 @@ def test_an_image_that_would_unfold_to_too_many_pixels_is_refused(client: TestCl
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 cut", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_whole_image_is_refused(client: TestClient, data: bytes) -> None:
-    assert_problem(client.post("/api/search", files={"image": ("a", data)}), 422)
+    sent = {"image": ("../mine.png", data)}
+    told = assert_problem(client.post("/api/search", files=sent), 422, "query image mine.png")
+    assert told["reason"] in ("empty", "truncated", "corrupt", "not-an-image")
 
 
 def test_a_decoder_that_dies_costs_the_request_and_not_the_server(
