@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +21,35 @@ from schema import ArchiveBusy
 log = logging.getLogger("eidetic")
 
 PAUSE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who is writing into an archive: a command ("ingest"), and the hour since when ("14:05")."""
+
+    doing: str
+    since: str
+
+
+def find_writer(file: Path) -> Writer | None:
+    """Return who holds an archive's right to write, ``None`` where nobody does.
+
+    The lock itself is not tried: holding it for a moment could turn a writer away.
+    """
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        pid, writer = int(told["pid"]), Writer(str(told["doing"]), str(told["since"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        # It was killed, and left its note.
+        return None
+    except PermissionError:
+        # Another user's, and alive.
+        pass
+    return writer
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from eidetic.archive import Archive
 from eidetic.server.finding import finding_routes
@@ -15,6 +15,7 @@ from eidetic.server.gate import Gate
 from eidetic.server.images import image_routes
 from eidetic.server.login import login_routes
 from eidetic.server.manual import describe
+from eidetic.server.page import page_routes
 from eidetic.server.problems import (
     Refused,
     answer_http,
@@ -60,14 +61,11 @@ def create_app(archive: Archive, settings: ServerSettings) -> FastAPI:
     app.state.service = service
     for routes in (finding_routes, image_routes, state_routes, login_routes):
         app.include_router(routes(service))
+    app.include_router(page_routes())
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return HTMLResponse(describe(app.openapi()))
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> Response:
-        return RedirectResponse("/docs", 307)
 
     app.add_exception_handler(Refused, answer_refused)
     app.add_exception_handler(EideticError, answer_known)

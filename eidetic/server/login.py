@@ -12,12 +12,13 @@ from eidetic.server.sessions import COOKIE, FAILURES_S, SESSION_S
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Eidetic</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"></head>
-<body><main><h1>Eidetic</h1>{told}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/page.css"></head>
+<body><main class="login"><h1>Eidetic</h1>{told}
 <form method="post" action="/login">
 <p><label for="token">Token of this server</label></p>
 <p><input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<p><button>Log in</button></p>
+<p><button class="strong">Log in</button></p>
 </form></main></body></html>
 """  # noqa: E501
 

@@ -108,6 +108,14 @@ class StatusAnswer(Answer):
     rows: int
 
 
+class ActivityAnswer(Answer):
+    """What is going on: ``writing`` is the command that writes into the archive, if any does."""
+
+    rows: int
+    writing: str | None
+    since: str | None
+
+
 class CountAnswer(Answer):
     """A value, and how many rows have it."""
 

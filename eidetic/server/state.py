@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
-from eidetic.server.models import StatusAnswer, answers
+from eidetic.server.models import ActivityAnswer, StatusAnswer, answers
 from eidetic.server.service import Json, Service
 
 
@@ -17,6 +17,19 @@ def state_routes(service: Service) -> APIRouter:
         """Return what the archive holds, with which model, and where."""
         found = await service.looking_up.run(service.archive.status)
         return Json(found.as_dict())
+
+    @router.get("/api/activity", responses=answers(ActivityAnswer))
+    async def activity() -> Response:
+        """Return how many rows there are now, and whether a command is adding to them."""
+        rows = await service.looking_up.run(service.archive.count)
+        writer = await service.looking_up.run(service.archive.writer)
+        return Json(
+            {
+                "rows": rows,
+                "writing": writer.doing if writer else None,
+                "since": writer.since if writer else None,
+            }
+        )
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def health() -> str:

@@ -1,0 +1,133 @@
+// From a question to hits: the first few at once, the next before they are scrolled to.
+
+import * as api from "./api.js";
+import { joinQuery } from "./query.js";
+import * as state from "./state.js";
+import { batch } from "./view.js";
+
+// Few enough to come at once, enough to fill a screen.
+const FIRST_PAGE = 60;
+const NEXT_PAGE = 240;
+
+// The server's own limit on k and offset together.
+const MOST_HITS = 16_384;
+
+// All rows, the newest first: what is shown while nothing is asked for.
+const EVERYTHING = "type:photo|frame|crop";
+
+// Answers that going back shows again without asking, by their questions.
+const MOST_KEPT = 12;
+const kept = new Map();
+
+let running = new AbortController();
+
+/** Write the question of the page as the server takes it. */
+export function question() {
+  const { text, terms } = state.asked.value;
+  return state.isAsked.value ? joinQuery(text, terms) : EVERYTHING;
+}
+
+/**
+ * Ask the question of the page.
+ *
+ * @param {boolean} mayBeKept whether an answer that was seen before will do.
+ */
+export async function search({ mayBeKept = false } = {}) {
+  running.abort();
+  running = new AbortController();
+  const known = mayBeKept ? kept.get(keyOf()) : undefined;
+  if (known) {
+    showHits(known);
+    countLater(running.signal);
+    return;
+  }
+  batch(() => {
+    state.phase.value = "searching";
+    state.problem.value = null;
+  });
+  await guarded(async (signal) => {
+    const answer = await fetchPage(0, FIRST_PAGE, signal);
+    showHits({ hits: answer.hits, isComplete: answer.hits.length < FIRST_PAGE, answer });
+    countLater(signal);
+  });
+}
+
+/** Fetch the next hits, unless that is being done or there are no more. */
+export async function more() {
+  if (state.phase.value !== "done" || state.isComplete.value) return;
+  const before = state.hits.value;
+  const k = Math.min(NEXT_PAGE, MOST_HITS - before.length);
+  state.phase.value = "more";
+  await guarded(async (signal) => {
+    const answer = await fetchPage(before.length, k, signal);
+    // Rows that were written meanwhile move the others down: none is shown twice.
+    const seen = new Set(before.map((hit) => hit.id));
+    const hits = [...before, ...answer.hits.filter((hit) => !seen.has(hit.id))];
+    const isComplete = answer.hits.length < k || hits.length >= MOST_HITS;
+    batch(() => {
+      state.hits.value = hits;
+      state.isComplete.value = isComplete;
+      state.phase.value = "done";
+    });
+    keep({ hits, isComplete, answer });
+  });
+}
+
+async function guarded(work) {
+  const { signal } = running;
+  try {
+    await work(signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof api.Problem)) throw error;
+    batch(() => {
+      state.problem.value = error;
+      state.phase.value = "failed";
+    });
+  }
+}
+
+function fetchPage(offset, k, signal) {
+  const files = state.asked.value.files.map((each) => each.file);
+  return api.search({ q: question(), files, k, offset, signal });
+}
+
+function showHits(found) {
+  batch(() => {
+    state.serial.value += 1;
+    state.hits.value = found.hits;
+    state.isComplete.value = found.isComplete;
+    state.totalRows.value = found.answer.total_rows;
+    state.tookMs.value = found.answer.took_ms;
+    state.current.value = 0;
+    state.problem.value = null;
+    state.phase.value = "done";
+  });
+  keep(found);
+}
+
+function keep(found) {
+  const key = keyOf();
+  kept.delete(key);
+  kept.set(key, found);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+}
+
+function keyOf() {
+  return JSON.stringify([question(), ...state.asked.value.files.map((each) => each.key)]);
+}
+
+// Counting reads every row: it waits until the hits are on the screen.
+function countLater(signal) {
+  const text = state.asked.value.text;
+  const count = async () => {
+    if (signal.aborted) return;
+    try {
+      state.facets.value = await api.facets(text, signal);
+    } catch (error) {
+      // The grid has shown, or will show, what is wrong.
+      if (!signal.aborted && !(error instanceof api.Problem)) throw error;
+    }
+  };
+  setTimeout(count, 300);
+}
