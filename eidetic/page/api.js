@@ -57,8 +57,8 @@ export async function suggest(q, cursor, signal) {
   return (await ask(`/api/suggest?${asked}`, { signal })).json();
 }
 
-export async function facets(q, signal) {
-  return (await ask(`/api/facets?${new URLSearchParams({ q })}`, { signal })).json();
+export async function facets(q) {
+  return (await ask(`/api/facets?${new URLSearchParams({ q })}`)).json();
 }
 
 export async function show(id, signal) {

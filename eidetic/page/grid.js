@@ -2,7 +2,7 @@
 
 import { view } from "./address.js";
 import { isRightToLeft, t } from "./language.js";
-import { heightOf, hitBeside, layOut, rowHeight, rowOf, rowsBetween } from "./layout.js";
+import { heightOf, hitBeside, layOut, rowOf, rowsBetween } from "./layout.js";
 import { more } from "./searching.js";
 import { extendTo, selectAll, toggle } from "./selection.js";
 import * as state from "./state.js";
@@ -150,9 +150,4 @@ function showRow(index, list) {
 /** Scroll so that a hit's row is in the window. */
 export function reveal(index) {
   showRow(index, document.querySelector(".grid"));
-}
-
-/** Empty tiles while the first hits are on their way: how high they are. */
-export function aimedHeight() {
-  return rowHeight(width.value || innerWidth);
 }

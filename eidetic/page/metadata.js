@@ -8,6 +8,8 @@ import * as state from "./state.js";
 import { nameOf, visible } from "./text.js";
 import { html, useEffect, useState } from "./view.js";
 
+const SCORE = { minimumFractionDigits: 3, maximumFractionDigits: 3 };
+
 export function Metadata({ hit }) {
   const [known, setKnown] = useState(null);
   useEffect(() => {
@@ -28,8 +30,8 @@ export function Metadata({ hit }) {
     ["meta.name", html`<bdi>${visible(nameOf(hit.path))}</bdi>`],
     ["meta.path", html`<bdi class="path" dir="ltr">${visible(hit.path)}</bdi>`],
     ["meta.taken", taken(hit)],
-    ["meta.size", `${number(hit.width)} × ${number(hit.height)}`],
-    ["meta.file", [hit.format.toUpperCase(), hit.size_bytes && bytes(hit.size_bytes)].filter(Boolean).join(" · ")],
+    ["meta.size", html`<bdi dir="ltr">${number(hit.width)} × ${number(hit.height)}</bdi>`],
+    ["meta.file", html`<bdi>${hit.format.toUpperCase()}</bdi> · <bdi>${bytes(hit.size_bytes)}</bdi>`],
     ["meta.camera", named(hit.camera)],
     ["meta.lens", named(hit.lens)],
     ["meta.exposure", exposure(hit)],
@@ -37,7 +39,7 @@ export function Metadata({ hit }) {
     ["meta.position", position(hit)],
     ["meta.rating", hit.rating > 0 ? t("meta.stars", { n: hit.rating }) : hit.rating === -1 ? t("meta.rejected") : ""],
     ["meta.tags", hit.tags?.length ? html`<${Tags} tags=${hit.tags} />` : ""],
-    ["meta.score", hit.score === null ? "" : number(hit.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })],
+    ["meta.score", hit.score === null ? "" : html`<bdi dir="ltr">${number(hit.score, SCORE)}</bdi>`],
     ["meta.folded", hit.folded?.length ? paths(hit.folded) : ""],
     ["meta.same", known?.same_content.length ? paths(known.same_content) : ""],
     ["meta.text", known?.row?.text ? html`<span class="words" dir="auto">${visible(known.row.text)}</span>` : ""],

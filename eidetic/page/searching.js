@@ -15,6 +15,8 @@ const MOST_HITS = 16_384;
 // All rows, the newest first: what is shown while nothing is asked for.
 const EVERYTHING = "type:photo|frame|crop";
 
+const COUNT_AFTER_MS = 300;
+
 // Answers that going back shows again without asking, by their questions.
 const MOST_KEPT = 12;
 const kept = new Map();
@@ -38,7 +40,7 @@ export async function search({ mayBeKept = false } = {}) {
   const known = mayBeKept ? kept.get(keyOf()) : undefined;
   if (known) {
     showHits(known);
-    countLater(running.signal);
+    countLater();
     return;
   }
   batch(() => {
@@ -48,7 +50,7 @@ export async function search({ mayBeKept = false } = {}) {
   await guarded(async (signal) => {
     const answer = await fetchPage(0, FIRST_PAGE, signal);
     showHits({ hits: answer.hits, isComplete: answer.hits.length < FIRST_PAGE, answer });
-    countLater(signal);
+    countLater();
   });
 }
 
@@ -117,17 +119,23 @@ function keyOf() {
   return JSON.stringify([question(), ...state.asked.value.files.map((each) => each.key)]);
 }
 
-// Counting reads every row: it waits until the hits are on the screen.
-function countLater(signal) {
-  const text = state.asked.value.text;
-  const count = async () => {
-    if (signal.aborted) return;
+// Counting reads every row: it waits until the hits are on the screen. An answer that comes late is
+// still better than an older one, so a new question does not end it.
+let counted = 0;
+let counting = 0;
+
+function countLater() {
+  counting += 1;
+  const turn = counting;
+  setTimeout(async () => {
+    if (turn !== counting) return;
     try {
-      state.facets.value = await api.facets(text, signal);
+      const found = await api.facets(state.asked.value.text);
+      if (turn > counted) state.facets.value = found;
+      counted = Math.max(counted, turn);
     } catch (error) {
       // The grid has shown, or will show, what is wrong.
-      if (!signal.aborted && !(error instanceof api.Problem)) throw error;
+      if (!(error instanceof api.Problem)) throw error;
     }
-  };
-  setTimeout(count, 300);
+  }, COUNT_AFTER_MS);
 }
