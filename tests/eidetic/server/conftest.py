@@ -1,6 +1,5 @@
 """A small archive that is served: the toy encoder, the real store, real decoding processes."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from starlette.testclient import TestClient
 import eidetic
 from eidetic import Archive
 from eidetic.server import Limits, ServerSettings, create_app
-from eidetic.server.run import configure
+from eidetic.server.run import configure, listen
 from embed.encoder import ToyEncoder
 from tests.images import write_colours, write_image
 
@@ -99,8 +98,8 @@ def ids(archive: Archive) -> dict[str, str]:
 @contextmanager
 def listening(archive: Archive, limits: Limits) -> Iterator[int]:
     """Serve an archive over a real socket, in a thread; gives the port."""
-    settings = ServerSettings(limits=limits)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    settings = ServerSettings(port=0, limits=limits)
+    with listen(settings) as listening:
         server = uvicorn.Server(configure(create_app(archive, settings), limits))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
