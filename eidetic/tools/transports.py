@@ -159,6 +159,8 @@ def _listen(host: str, port: int) -> Generator[socket.socket]:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
+            # From now on callers wait, and are not refused.
+            listener.listen()
         except OSError as error:
             raise UsageError(
                 f"{host} port {port}: cannot be listened on ({error.strerror}); choose another "
