@@ -3,7 +3,7 @@
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-# Address of PyTorch's own index of CPU wheels (see README), for an image of a quarter of the size.
+# Address of PyTorch's own index of CPU wheels (see README), for a much smaller image.
 # Without it torch is the package index's: on Linux with CUDA, for GPUs.
 ARG TORCH_INDEX=""
 ARG EXTRAS="raw,s3,http,parquet,mcp"
