@@ -47,13 +47,13 @@ def mcp(
         ),
     ] = None,
 ) -> None:
-    """Offer search, similar, classify and show as tools, over the Model Context Protocol.
+    r"""Offer search, similar, classify and show as tools, over the Model Context Protocol.
 
     Programs that work with language models start this command and talk to it over stdin and
     stdout, or reach it over HTTP at /mcp. The tools only read. Over stdin and stdout they take
     paths of image files; over HTTP images are named by the ids of rows alone.
 
-    It is in the extra "mcp": pip install 'eidetic[mcp]'.
+    It is in the extra "mcp": pip install 'eidetic\[mcp]'.
 
     Examples:
         eidetic mcp

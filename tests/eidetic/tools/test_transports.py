@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 
 import anyio
@@ -83,40 +84,74 @@ def test_a_client_finds_images_over_stdin_and_stdout(home: Path) -> None:
     ask(Client(command), search)
 
 
-def test_standard_output_carries_the_protocol_alone(home: Path) -> None:
-    lines = [
-        json.dumps(INITIALIZE),
-        json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-        "no message at all",
-        json.dumps(
-            {
-                "jsonrpc": "2.0",
-                "id": 2,
-                "method": "tools/call",
-                "params": {"name": "search", "arguments": {"query": "a red thing", "k": 1}},
-            }
-        ),
-    ]
+@contextmanager
+def talking(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command over pipes."""
     with subprocess.Popen(
-        [EIDETIC, "mcp", "-v"],
+        [EIDETIC, "mcp", *options],
         env=environ(home),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def say(process: subprocess.Popen[str], *messages: object) -> None:
+    """Send messages, those that are text as they stand."""
+    assert process.stdin is not None
+    for message in messages:
+        process.stdin.write(f"{message if isinstance(message, str) else json.dumps(message)}\n")
+    process.stdin.flush()
+
+
+def heard(process: subprocess.Popen[str], count: int) -> list[Any]:
+    """The next lines of standard output, each of which must be a message."""
+    assert process.stdout is not None
+    return [json.loads(process.stdout.readline()) for _ in range(count)]
+
+
+def test_standard_output_carries_the_protocol_alone(home: Path) -> None:
+    call = {"name": "search", "arguments": {"query": "a red thing", "k": 1}}
+    with talking(home, "-v") as process:
+        say(
+            process,
+            INITIALIZE,
+            {"jsonrpc": "2.0", "method": "notifications/initialized"},
+            "no message at all",
+            {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call},
+        )
+        said = heard(process, 2)
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write("".join(f"{line}\n" for line in lines))
-        process.stdin.flush()
-        said = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.stdin.close()
-        rest = process.stdout.read()
+        said += [json.loads(line) for line in process.stdout.read().splitlines()]
         assert process.wait(timeout=DEADLINE_S) == 0
-    said += [json.loads(line) for line in rest.splitlines()]
     assert all(message["jsonrpc"] == "2.0" for message in said)
     (answer,) = [message for message in said if message.get("id") == 2]
     assert len(answer["result"]["structuredContent"]["hits"]) == 1
+
+
+def test_an_interrupt_ends_it_while_it_waits_and_the_archive_stays(home: Path) -> None:
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "search", "arguments": {"query": "name:red"}},
+    }
+    with talking(home) as process:
+        say(process, INITIALIZE, call | {"id": 2})
+        heard(process, 2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=DEADLINE_S) == -signal.SIGINT
+    with talking(home) as process:
+        say(process, INITIALIZE, call | {"id": 2})
+        _, answer = heard(process, 2)
+        assert len(answer["result"]["structuredContent"]["hits"]) == 1
 
 
 def test_a_client_with_the_token_finds_images_over_http(home: Path) -> None:
