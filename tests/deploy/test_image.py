@@ -4,10 +4,12 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,27 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
     for source in sources:
         assert (ROOT / source).exists(), source
         assert f"!{source}" in allowed, source
+
+
+def test_what_is_copied_is_enough_to_build_the_package(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    for _, rest in (each for each in instructions() if each[0] == "COPY"):
+        *sources, target = rest.split()
+        if sources[0].startswith("--from"):
+            continue
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, context / target)
+            else:
+                shutil.copy(ROOT / source, context / target)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path)]
+    subprocess.run([*build, str(context)], check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "embed/builtin/data/image.onnx" in names
+    assert "eidetic/cli/app.py" in names
 
 
 def test_its_extras_are_those_of_the_package() -> None:

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -255,3 +256,18 @@ def test_an_address_that_cannot_be_served_is_an_error_of_usage(
     monkeypatch.delenv("EIDETIC_SERVE_TOKEN", raising=False)
     assert run(["mcp", *options]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_without_the_sdk_the_command_names_the_extra() -> None:
+    script = (
+        "import sys; sys.modules['mcp'] = None\nfrom eidetic.cli import run; sys.exit(run(['mcp']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 2
+    assert "pip install 'eidetic[mcp]'" in done.stderr
