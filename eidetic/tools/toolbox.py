@@ -18,7 +18,7 @@ MAX_K = 50
 """Hits of one answer: a model reads all of it. More are behind ``offset``."""
 
 MAX_IMAGES = 20
-"""Small images of one answer: some 20 kB each."""
+"""Small images of one answer: a model looks at all of them."""
 
 MAX_CLASSIFIED, MAX_LABELS = 32, 200
 """Images and labels of one call: what is encoded while a caller waits."""

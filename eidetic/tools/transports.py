@@ -112,14 +112,15 @@ class RequireToken:
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, see the ASGI specification."""
         # "lifespan" is the server's own; all else comes from outside.
         if scope["type"] != "lifespan":
-            shown = Headers(scope=scope).get("authorization", "").encode("latin-1")
-            if not hmac.compare_digest(shown, self._expected):
+            header = Headers(scope=scope).get("authorization", "")
+            scheme, _, shown = header.encode("latin-1").partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(shown, self._token):
                 refusal = PlainTextResponse(
                     "a token is needed: Authorization: Bearer TOKEN\n",
                     status_code=401,

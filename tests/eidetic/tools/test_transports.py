@@ -182,6 +182,7 @@ def test_what_does_not_belong_is_refused_over_http(home: Path) -> None:
     with serving(home) as (url, _):
         known = {"Authorization": f"Bearer {TOKEN}"}
         assert status(url, INITIALIZE, known) == 200
+        assert status(url, INITIALIZE, {"Authorization": f"bearer {TOKEN}"}) == 200
         assert status(url, INITIALIZE, {}) == 401
         for shown in ("Bearer wrong", f"Basic {TOKEN}", "Bearer ", f"Bearer {TOKEN}x", "Bearer é"):
             assert status(url, INITIALIZE, {"Authorization": shown}) in (400, 401), shown
