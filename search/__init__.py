@@ -7,6 +7,7 @@ from search.classify import (
     LabelScore,
     Unusable,
     classify,
+    classify_rows,
 )
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
@@ -53,6 +54,7 @@ __all__ = [
     "answer",
     "build_query",
     "classify",
+    "classify_rows",
     "compare",
     "count_facets",
     "embed_query",

@@ -24,9 +24,11 @@ PUBLIC = {
     "search": (
         "Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE Evaluation Facets "
         "Image LabelScore PreparedImage Query QuerySyntaxError Recall Row Subject Suggestion "
-        "Suggestions Term Text Unusable answer build_query classify compare count_facets "
-        "embed_query evaluate image_term read_captions read_filters search suggest text_term "
+        "Suggestions Term Text Unusable answer build_query classify classify_rows compare "
+        "count_facets embed_query evaluate image_term read_captions read_filters search "
+        "suggest text_term "
     ),
+    "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
     "eidetic.server": ("Limits ServerSettings create_app serve "),
 }

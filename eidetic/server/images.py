@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
+from eidetic.originals import read_original
 from eidetic.server.decoding import Kind
 from eidetic.server.files import SHOWN_BY_BROWSERS, media_type, open_original
 from eidetic.server.models import ImageId, ShowAnswer, ZipRequest, answers, sends
@@ -13,8 +14,7 @@ from eidetic.server.service import Json, Service
 from eidetic.server.streaming import disposition, matches, stream
 from eidetic.server.thumbnails import PREVIEW_SIZE, SIZES, VERSION, key_of
 from eidetic.server.zipping import zip_originals
-from ingest.reading import MAX_FILE_BYTES
-from schema import ImageRecord, content_hash
+from schema import ImageRecord
 
 THUMBNAIL_CACHE = "private, max-age=3600"
 """The same row may get other bytes; a page that is reloaded within the hour need not ask."""
@@ -132,17 +132,7 @@ def image_routes(service: Service) -> APIRouter:
             )
         return Response(data, headers=headers, media_type=f"image/{kind}")
 
-    def _make(record: ImageRecord, size: int, kind: Kind) -> tuple[bytes, bool]:
-        """Return a copy, and whether it is of the very bytes that were indexed."""
-        file = open_original(record, service.roots())
-        with file.stream as stream:
-            if file.size_bytes > MAX_FILE_BYTES:
-                raise Refused(
-                    422,
-                    f"the file has {file.size_bytes:,} bytes; no copy is made beyond "
-                    f"{MAX_FILE_BYTES:,}",
-                )
-            data = stream.readall()
-        return service.decoder.shrink(data, size, kind), content_hash(data) == record.content
+    def _make(record: ImageRecord, size: int, kind: Kind) -> bytes:
+        return service.decoder.shrink(read_original(record, service.roots()), size, kind)
 
     return router

@@ -50,22 +50,21 @@ class Thumbnails:
         except OSError:
             return None
 
-    def get(self, key: str, make: Callable[[], tuple[bytes, bool]]) -> bytes:
+    def get(self, key: str, make: Callable[[], bytes]) -> bytes:
         """Return a file's bytes, making it first where it is not there.
 
         Args:
             key: ``CONTENT-SIZE.KIND``, see `key_of`.
-            make: Returns the bytes, and whether to keep them.
+            make: Returns the bytes.
         """
         with self._making[hash(key) % _STRIPES]:
             found = self.find(key)
             if found is not None:
                 return found
-            data, is_kept = make()
-            if is_kept:
-                # A full or read-only disk costs time at the next request, not this answer.
-                with contextlib.suppress(OSError):
-                    self._put(key, data)
+            data = make()
+            # A full or read-only disk costs time at the next request, not this answer.
+            with contextlib.suppress(OSError):
+                self._put(key, data)
             return data
 
     def _path(self, key: str) -> Path:

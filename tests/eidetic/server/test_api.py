@@ -179,3 +179,19 @@ def test_a_failure_nobody_planned_for_shows_nothing_of_the_inside(
     monkeypatch.setattr(archive, "search", fail)
     told = assert_problem(client.get("/api/search", params={"q": "red"}), 500)
     assert "secret" not in str(told)
+
+
+def test_the_same_filters_are_not_counted_again_at_once(
+    client: TestClient, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    count = archive.facets
+
+    def counting(text: str = "", **options: str) -> object:
+        counted.append(text)
+        return count(text, **options)
+
+    monkeypatch.setattr(archive, "facets", counting)
+    for query in ("width:>=60", "dogs width:>=60", "width:>=61"):
+        assert client.get("/api/facets", params={"q": query}).status_code == 200
+    assert counted == ["width:>=60", "width:>=61"]

@@ -91,7 +91,9 @@ def test_a_request_is_finished_before_the_server_stops(start: Start) -> None:
     body = b'{"ids": []}'
     with closing(open_to(address)) as client:
         client.sendall(head(address, "POST", "/api/zip", len(body)) + body[:5])
-        time.sleep(0.2)
+        # This request, and the one that asks.
+        while "requests_in_flight 2.0" not in httpx2.get(f"{address}/metrics").text:
+            time.sleep(0.05)
         process.terminate()
         time.sleep(0.2)
         client.sendall(body[5:])
