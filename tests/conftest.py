@@ -28,14 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one of several test processes, and all of the one server on another.
+    """Keep a file's tests on one of several test processes, so that fixtures are made once.
 
-    Fixtures are then made once, and no two servers are started.
+    So are all that need the one Milvus server, and all that need a browser.
     """
     for item in items:
-        on_server = item.get_closest_marker("milvus_server") is not None
-        group = "milvus_server" if on_server else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        shared = (name for name in ("milvus_server", "browser") if item.get_closest_marker(name))
+        item.add_marker(pytest.mark.xdist_group(next(shared, str(item.path))))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ import { batch } from "./view.js";
 const FIRST_PAGE = 60;
 const NEXT_PAGE = 240;
 
+// A list by date is sorted anew for every page of it: fewer of them, of the largest k.
+const NEXT_LISTED = 1000;
+
 // The server's own limit on k and offset together.
 const MOST_HITS = 16_384;
 
@@ -58,7 +61,8 @@ export async function search({ mayBeKept = false } = {}) {
 export async function more() {
   if (state.phase.value !== "done" || state.isComplete.value) return;
   const before = state.hits.value;
-  const k = Math.min(NEXT_PAGE, MOST_HITS - before.length);
+  const isList = before[0]?.score === null;
+  const k = Math.min(isList ? NEXT_LISTED : NEXT_PAGE, MOST_HITS - before.length);
   state.phase.value = "more";
   await guarded(async (signal) => {
     const answer = await fetchPage(before.length, k, signal);

@@ -1,0 +1,133 @@
+"""The grid: thousands of hits, few tiles in the document, nothing that jumps, all by keyboard."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import HOSTILE, NewPage, ask, summary, tiles
+
+pytestmark = pytest.mark.browser
+
+TO_THE_END = """async () => {
+  let most = 0;
+  const seen = new Set();
+  for (let still = 0; still < 12;) {
+    scrollBy(0, 700);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const tiles = document.querySelectorAll(".tile .open");
+    most = Math.max(most, tiles.length);
+    for (const tile of tiles) seen.add(tile.dataset.hit);
+    const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+    still = atEnd ? still + 1 : 0;
+  }
+  return { most, seen: seen.size };
+}"""
+
+
+def test_two_thousand_hits_are_scrolled_through_without_a_shift(page: Page) -> None:
+    ask(page, "a wall")
+    found: dict[str, int] = page.evaluate(TO_THE_END)
+    expect(summary(page)).to_contain_text("2,003 images")
+    found = page.evaluate(TO_THE_END) if found["seen"] < 2003 else found
+    assert found["seen"] == 2003
+    assert found["most"] < 250
+    assert page.evaluate("window.shifts") == []
+
+
+def test_a_new_question_moves_nothing_that_is_shown(page: Page) -> None:
+    for words in ("red", "a blue wall", "camera:D80"):
+        ask(page, words)
+        page.wait_for_timeout(400)
+    assert page.evaluate("window.shifts") == []
+
+
+def test_arrow_keys_go_through_the_grid(page: Page) -> None:
+    ask(page, "a wall")
+    tiles(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == 2
+    page.keyboard.press("ArrowDown")
+    below = focused(page)
+    assert below > 4
+    page.keyboard.press("ArrowUp")
+    assert abs(focused(page) - 2) <= 1
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")
+    assert focused(page) > 40
+    expect(page.locator(":focus")).to_be_in_viewport()
+    page.keyboard.press("Home")
+    assert focused(page) == 0
+    expect(page.locator(":focus")).to_be_in_viewport()
+
+
+def test_the_whole_grid_is_one_stop_of_the_tabulator(page: Page) -> None:
+    tiles(page).first.focus()
+    stops = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.closest('.tile') !== null"))
+    assert stops == [True, True, True, False]
+
+
+def test_names_of_files_are_shown_as_text(page: Page) -> None:
+    ask(page, "in:odd/")
+    expect(tiles(page)).to_have_count(len(HOSTILE))
+    shown = tiles(page).evaluate_all("(tiles) => tiles.map((tile) => tile.title).sort()")
+    assert shown == ["<img src=x onerror=alert(1)>.png", "turned⟨202E⟩gnp.exe.png", "two␊lines.png"]
+    tiles(page).first.click()
+    page.keyboard.press("i")
+    expect(page.locator(".metadata .path").first).to_contain_text("/odd/")
+    assert page.locator("img[onerror], img[src=x]").count() == 0
+
+
+def test_weak_hits_are_below_a_line_and_folded_ones_counted(new_page: NewPage) -> None:
+    def add(route: Route) -> None:
+        answer = route.fetch()
+        document: dict[str, Any] = answer.json()
+        for hit in document["hits"]:
+            hit["likely"] = hit["rank"] <= 7
+            hit["folded"] = [{"id": hit["id"], "score": 1.0, "path": "/other.jpg"}] * 2
+        route.fulfill(response=answer, body=json.dumps(document))
+
+    page = new_page()
+    page.route("**/api/search?*", add)
+    ask(page, "red")
+    line = page.locator(".line")
+    expect(line).to_have_text("From here on only the nearest there are")
+    where = line.bounding_box()
+    above, below = tiles(page).nth(6).bounding_box(), tiles(page).nth(7).bounding_box()
+    assert above and where and below
+    assert above["y"] + above["height"] <= where["y"]
+    assert where["y"] + where["height"] <= below["y"]
+    expect(page.locator(".folded").first).to_contain_text("+2")
+
+
+LAY_OUT = """async ([hits, width, isComplete]) => {
+  const { layOut } = await import("/static/layout.js");
+  return layOut(hits, width, isComplete);
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 768, 1440, 3000])
+def test_rows_fill_the_width_and_none_that_is_full_changes_with_more_hits(
+    page: Page, width: int
+) -> None:
+    shapes = [(4000, 3000), (3000, 4000), (10_000, 900), (50, 5000), (1, 1), (640, 480)] * 30
+    hits = [{"width": w, "height": h} for w, h in shapes]
+    some = page.evaluate(LAY_OUT, [hits[:100], width, False])
+    rows = page.evaluate(LAY_OUT, [hits, width, True])
+    assert rows[: len(some)] == some
+    assert sum(len(row["tiles"]) for row in rows) == len(hits)
+    for row in rows[:-1]:
+        last = row["tiles"][-1]
+        assert last["start"] + last["width"] == pytest.approx(width, abs=0.01)
+        assert 0 < row["height"] <= 220
+    tops = [row["top"] for row in rows]
+    assert tops == sorted(set(tops))
+
+
+def focused(page: Page) -> int:
+    return int(page.evaluate("document.activeElement.dataset.hit"))
