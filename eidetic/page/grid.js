@@ -7,7 +7,7 @@ import { more } from "./searching.js";
 import { extendTo, selectAll, toggle } from "./selection.js";
 import * as state from "./state.js";
 import { Tile } from "./tile.js";
-import { batch, computed, effect, html, signal, untracked, useEffect, useRef } from "./view.js";
+import { batch, computed, effect, html, signal, untracked, useEffect, useLayoutEffect, useRef } from "./view.js";
 
 // Beyond the window, in windows: drawn already; and where the next hits are asked for.
 const DRAWN_BEYOND = 0.75;
@@ -59,7 +59,8 @@ export function Grid() {
     };
   }, []);
 
-  useEffect(() => {
+  // At once: a key that is pressed while the tile it left is gone already would go nowhere.
+  useLayoutEffect(() => {
     if (!wantsFocus.current) return;
     wantsFocus.current = false;
     focusTile(state.current.value);
@@ -90,7 +91,7 @@ export function Grid() {
   const inOrder = [...drawn].sort((one, other) => one.top - other.top);
   return html`<ul class="grid" ref=${list} aria-label=${t("grid.label")} aria-busy=${String(state.phase.value === "searching")}
       style=${{ height: `${heightOf(rows.value)}px` }} onKeyDown=${press}>
-    ${inOrder.map((row) => (row.line ? RelevanceLine(row) : tilesOf(row)))}
+    ${inOrder.flatMap((row) => (row.line ? RelevanceLine(row) : tilesOf(row)))}
   </ul>`;
 }
 

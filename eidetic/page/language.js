@@ -20,6 +20,11 @@ export function isRightToLeft() {
   return RIGHT_TO_LEFT.has(language.value);
 }
 
+/** The browser's own variety of the language, which says how dates and numbers are written. */
+function locale() {
+  return navigator.languages.find((each) => each.startsWith(language.value)) ?? language.value;
+}
+
 /** The other language, and what it calls itself. */
 export function otherLanguage() {
   const code = language.value === "en" ? "ar" : "en";
@@ -46,20 +51,20 @@ export function t(key, values = {}) {
 }
 
 export function number(value, options = {}) {
-  return new Intl.NumberFormat(language.value, options).format(value);
+  return new Intl.NumberFormat(locale(), options).format(value);
 }
 
 /** Write a wall clock, milliseconds since the epoch as if it were UTC. */
 export function clock(time) {
   const format = { dateStyle: "long", timeStyle: "short", timeZone: "UTC" };
-  return new Intl.DateTimeFormat(language.value, format).format(time);
+  return new Intl.DateTimeFormat(locale(), format).format(time);
 }
 
 /** Write a month, "2019-06". */
 export function month(value) {
   const [year, index] = value.split("-").map(Number);
   const format = { month: "short", timeZone: "UTC" };
-  return new Intl.DateTimeFormat(language.value, format).format(Date.UTC(year, index - 1, 1));
+  return new Intl.DateTimeFormat(locale(), format).format(Date.UTC(year, index - 1, 1));
 }
 
 export function bytes(value) {

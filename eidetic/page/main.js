@@ -93,11 +93,10 @@ function Trouble() {
   return html`<section class="trouble"><h2>${t("none.title")}</h2><p>${t("none.todo")}</p></section>`;
 }
 
+/** Below the last hit. Until it is there nothing is below the grid that its growth could move. */
 function End() {
-  const { value: phase } = state.phase;
-  if (phase === "more") return html`<p class="end told">${t("grid.more")}</p>`;
-  const isEnd = phase === "done" && state.isComplete.value && state.hits.value.length > 0;
-  return html`<p class="end told">${isEnd ? t("grid.end") : ""}</p>`;
+  if (!state.isComplete.value || !state.hits.value.length) return null;
+  return html`<p class="end told">${t("grid.end")}</p>`;
 }
 
 addEventListener("keydown", (event) => {

@@ -8,6 +8,7 @@ import * as state from "./state.js";
 import { nameOf, visible } from "./text.js";
 import { html, useEffect, useState } from "./view.js";
 
+const MOST_PATHS = 10;
 const SCORE = { minimumFractionDigits: 3, maximumFractionDigits: 3 };
 
 export function Metadata({ hit }) {
@@ -42,7 +43,7 @@ export function Metadata({ hit }) {
     ["meta.score", hit.score === null ? "" : html`<bdi dir="ltr">${number(hit.score, SCORE)}</bdi>`],
     ["meta.folded", hit.folded?.length ? paths(hit.folded) : ""],
     ["meta.same", known?.same_content.length ? paths(known.same_content) : ""],
-    ["meta.text", known?.row?.text ? html`<span class="words" dir="auto">${visible(known.row.text)}</span>` : ""],
+    ["meta.text", known?.row?.text ? html`<span class="words" dir="auto">${visible(known.row.text.replaceAll("\n", " · "))}</span>` : ""],
   ];
   return html`<aside class="metadata" aria-label=${t("meta.label")} tabindex="0">
     ${known?.file.there === false && html`<p class="warning">${t("viewer.gone")}</p>`}
@@ -84,5 +85,7 @@ function position({ lat, lon }) {
 }
 
 function paths(images) {
-  return html`<ul class="paths">${images.map((each) => html`<li key=${each.id}><bdi class="path" dir="ltr">${visible(each.path)}</bdi></li>`)}</ul>`;
+  const others = images.length - MOST_PATHS;
+  return html`<ul class="paths">${images.slice(0, MOST_PATHS).map((each) => html`<li key=${each.id}><bdi class="path" dir="ltr">${visible(each.path)}</bdi></li>`)}
+    ${others > 0 && html`<li>${t("meta.others", { n: others })}</li>`}</ul>`;
 }

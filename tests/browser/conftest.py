@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 import eidetic
+from schema import Connection, Embedded, MilvusStore
 
 EIDETIC = str(Path(sys.executable).with_name("eidetic"))
 COLOURS = ("red", "green", "blue", "yellow", "white", "black", "purple", "orange", "brown", "pink")
@@ -89,7 +91,21 @@ def environ(images: Path) -> dict[str, str]:
             for path in originals:
                 os.link(path, copies / f"{n:02}-{path.name}")
         archive.ingest([images])
+        uri = archive.status().uri
+    with MilvusStore.open(Connection(uri), "default") as store:
+        set_apart(store)
     return kept | {"EIDETIC_DATA_DIR": str(data), "XDG_CONFIG_HOME": str(images.parent)}
+
+
+def set_apart(store: MilvusStore) -> None:
+    """Turn every vector a little, for an index of copies alone leads from none to another."""
+    rng = np.random.default_rng(0)
+    for ids, vectors in list(store.iterate_vectors()):
+        turned = vectors + 0.02 * rng.standard_normal(vectors.shape)
+        turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+        records = store.get(ids)
+        rows = zip(ids, turned.astype(np.float32), strict=True)
+        store.upsert([Embedded(records[each], vector) for each, vector in rows])
 
 
 @contextmanager
