@@ -15,9 +15,18 @@ REQUIRED = (
     "embed/builtin/data/tokenizer.json",
     "embed/builtin/data/model.json",
     "embed/builtin/data/MODEL_CARD.md",
+    "eidetic/page/index.html",
+    "eidetic/page/main.js",
+    "eidetic/page/page.css",
+    "eidetic/page/messages/ar.js",
+    "eidetic/page/vendor/preact.js",
+    "eidetic/page/vendor/preact.LICENSE",
 )
 MAX_BYTES = 45_000_000
 """The built-in model may have 40 MB; the code is small beside it."""
+
+MAX_PAGE_BYTES = 300_000
+"""Of the web page and its libraries: it opens at once on a telephone too."""
 
 
 def main() -> int:
@@ -32,6 +41,11 @@ def main() -> int:
         size = wheel.stat().st_size
         with zipfile.ZipFile(wheel) as archive:
             names = archive.namelist()
+            page_size = sum(
+                each.file_size
+                for each in archive.infolist()
+                if each.filename.startswith("eidetic/page/")
+            )
     faults = [f"missing: {name}" for name in REQUIRED if name not in names]
     faults += [
         f"does not belong: {name}"
@@ -40,6 +54,8 @@ def main() -> int:
     ]
     if size > MAX_BYTES:
         faults.append(f"{wheel.name} has {size:,} bytes, the limit is {MAX_BYTES:,}")
+    if page_size > MAX_PAGE_BYTES:
+        faults.append(f"eidetic/page has {page_size:,} bytes, the limit is {MAX_PAGE_BYTES:,}")
     print(*(faults or [f"{wheel.name}: {len(names)} files, {size:,} bytes"]), sep="\n")
     return 1 if faults else 0
 
