@@ -19,7 +19,7 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
+        "Originals Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
         "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
