@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, overload
 
 from schema.records import ImageRecord, Match
@@ -157,6 +158,18 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
+
+
+def capture_time(record: ImageRecord) -> str:
+    """Return the local wall clock at capture, "2019-07-04 12:30".
+
+    It is "" where that is unknown, or only the file's date, which often is that of a copy.
+    """
+    if record.taken_at is None or record.taken_from == "file":
+        return ""
+    # Not fromtimestamp, which some systems limit to the years after 1970.
+    clock = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=record.taken_at)
+    return clock.strftime("%Y-%m-%d %H:%M")
 
 
 def _hit(rank: int, match: Match | ImageRecord, roots: Mapping[str, Root]) -> Hit:

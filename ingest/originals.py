@@ -38,8 +38,10 @@ class Originals:
 
     def close(self) -> None:
         """Let go of handles and connections; calling it twice is no error."""
-        for opened in [*self._remote.values(), *self._packed.values()]:
-            opened.close()
+        for remote in self._remote.values():
+            remote.close()
+        for packed in self._packed.values():
+            packed.close()
         self._remote.clear()
         self._packed.clear()
 

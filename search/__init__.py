@@ -1,5 +1,6 @@
 """From a question to the rows that answer it, and how well they do."""
 
+from search.captions import Captioned, read_captions
 from search.classify import (
     DEFAULT_TEMPLATE,
     Classification,
@@ -10,7 +11,7 @@ from search.classify import (
 )
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
-from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.evaluate import Evaluation, Failure, Recall, evaluate
 from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
@@ -31,6 +32,7 @@ __all__ = [
     "Classification",
     "Classified",
     "Evaluation",
+    "Failure",
     "Image",
     "LabelScore",
     "Query",

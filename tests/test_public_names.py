@@ -19,10 +19,11 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Originals Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
+        "Originals Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes "
+        "require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
+        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Failure Image "
         "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
         "build_query classify compare embed_query evaluate image_term read_captions search "
         "text_term "
