@@ -54,6 +54,12 @@ class Hit:
         """Id of the row."""
         return self.record.id
 
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return the keys of `as_dict` in its order."""
+        blank = ImageRecord("", "", "", "", 0, 0, 0, 0, "")
+        return tuple(cls(0, None, "", blank).as_dict())
+
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
         facts = {name: getattr(self.record, name) for name in _SHOWN}
