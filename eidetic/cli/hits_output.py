@@ -1,5 +1,6 @@
 """What becomes of the hits of a search: printed in some form, gathered in a folder, shown."""
 
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from eidetic.cli.terminal import Graphics
     from eidetic.collecting import Collected, LeftOut
     from eidetic.results import Hit, Hits
+
+log = logging.getLogger("eidetic")
 
 OPENED_AT_MOST = 5
 """Windows that --open may put in front of somebody."""
@@ -206,7 +209,7 @@ def _tell(collected: "Collected", done: str) -> None:
     new = sum(made.is_new for made in collected.made)
     there = len(collected.made) - new
     known = f", {there:,} there already" if there else ""
-    typer.echo(f"{new:,} images {done} into {printable(collected.folder)}{known}", err=True)
+    log.info("%s images %s into %s%s", f"{new:,}", done, printable(collected.folder), known)
     if collected.left_out and not collected.made:
         raise NoUsableImage(
             f"none of the {len(collected.left_out):,} images could be {done}; the lines above say "
