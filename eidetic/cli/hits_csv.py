@@ -16,16 +16,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(hits: Iterable["Hit"]) -> bytes:
-    r"""Return hits as UTF-8, a header line first; its names are the keys of ``--json``.
+    """Return hits as RFC 4180 has it, in UTF-8; the header's names are the keys of ``--json``.
 
-    RFC 4180 with "\n" at line ends. Unknown values are empty. A text that a spreadsheet would take
-    for a formula gets an apostrophe before it; numbers stay as they are. A byte of a path that is
-    no UTF-8 is shown as an escape.
+    Unknown values are empty. A text that a spreadsheet would take for a formula gets an apostrophe
+    before it; numbers stay as they are. A byte of a path that is no UTF-8 is shown as an escape.
     """
     from eidetic.results import Hit
 
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, Hit.keys(), lineterminator="\n")
+    writer = csv.DictWriter(stream, Hit.keys())
     writer.writeheader()
     for hit in hits:
         writer.writerow({key: _cell(value) for key, value in hit.as_dict().items()})
