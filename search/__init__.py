@@ -11,7 +11,8 @@ from search.classify import (
 )
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
-from search.evaluate import Evaluation, Failure, Recall, evaluate
+from search.evaluate import evaluate
+from search.evaluation import Evaluation, Failure, Recall
 from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,

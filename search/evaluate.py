@@ -1,13 +1,7 @@
-"""How well an archive is found by captions: both ways, with confidence intervals, and how fast.
-
-The measures are those of image-caption retrieval since Hodosh, Young and Hockenmaier, "Framing
-image description as a ranking task" (JAIR 2013): R@k is the share of queries with a right answer
-among the first k. MRR, the mean reciprocal rank of the first right answer, is that of Voorhees,
-"The TREC-8 question answering track report" (1999).
-"""
+"""How well an archive is found by captions: both ways, with confidence intervals, and how fast."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -15,12 +9,13 @@ from numpy.typing import NDArray
 
 from embed.encoder import Encoder
 from schema.errors import NoUsableImage, UsageError
-from schema.records import ImageRecord, Match, Vectors
+from schema.records import Vectors
 from schema.store import Store
 from search.captions import Captioned
 from search.confidence import bootstrap
-from search.latency import Latency, time_queries
-from search.ranking import Ranks, RanksOfTexts, image_ranks
+from search.evaluation import Evaluation, Failure, Recall
+from search.latency import time_queries
+from search.ranking import Ranks, RanksOfTexts, image_ranks, own_scores
 from search.recall import ExactNeighbours, of_unit_norm
 
 DEPTHS = (1, 5, 10)
@@ -30,86 +25,6 @@ TIMED_QUERIES = 200
 """Captions, drawn at random, that are asked one by one for latency and the index's recall."""
 
 SEED = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """Results one way.
-
-    Attributes:
-        at: Share of queries answered rightly among the first k, in [0, 1], by k.
-        median_rank: Median of the best right answer's rank, from 1.
-        mrr: Mean of that rank's reciprocal, in [0, 1].
-        intervals: Bounds of the 95 % confidence interval, by the key of its measure.
-    """
-
-    at: dict[int, float]
-    median_rank: float
-    mrr: float
-    intervals: dict[str, tuple[float, float]]
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the keys of the command line's contract."""
-        return {
-            **{f"R@{k}": share for k, share in self.at.items()},
-            "median_rank": self.median_rank,
-            "MRR": self.mrr,
-            "CI95": {name: list(bounds) for name, bounds in self.intervals.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A caption whose image does not come first.
-
-    Attributes:
-        rank: Of the wanted image among all rows; ``score`` is its cosine.
-        first: What comes first instead.
-    """
-
-    caption: str
-    wanted: ImageRecord
-    rank: int
-    score: float
-    first: Match
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Recall over the images that are both captioned and in the archive.
-
-    Attributes:
-        rows: Of the archive, among which captions have to find their image.
-        model: Spec of the archive's model.
-        ann_recall_at_10: Share of the ten truly nearest rows that the index returns, for a sample
-            of the captions; see `search.recall`.
-        failures: The captions whose images rank last, the worst first, at most one an image.
-    """
-
-    images: int
-    captions: int
-    missing: int
-    rows: int
-    model: str
-    text_to_image: Recall
-    image_to_text: Recall
-    ann_recall_at_10: float
-    latency: Latency
-    failures: tuple[Failure, ...] = field(default=(), repr=False)
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the keys of the command line's contract."""
-        return {
-            "pictures": self.images,
-            "captions": self.captions,
-            "missing": self.missing,
-            "rows": self.rows,
-            "model": self.model,
-            "text_to_image": self.text_to_image.as_dict(),
-            "image_to_text": self.image_to_text.as_dict(),
-            "ann_recall@10": self.ann_recall_at_10,
-            "latency_ms": self.latency.as_dict(),
-        }
 
 
 def evaluate(
@@ -131,7 +46,7 @@ def evaluate(
         NoUsableImage: No captioned file is in the archive.
     """
     asked = _Asked.of(captioned, store, encoder)
-    own = np.einsum("nd,nd->n", asked.vectors, asked.images[asked.owner])
+    own = own_scores(asked.vectors, asked.owner, asked.images)
     best = _best_own(asked, own, store)
     among_captioned, among_all = RanksOfTexts(asked.vectors, own), RanksOfTexts(asked.vectors, best)
     among_captioned.take(asked.images)
@@ -216,16 +131,18 @@ class _Asked:
             name_of={row: name for name, same in rows.items() for row in same},
             images=np.stack([stored[rows[name][0]] for name in names]),
             texts=texts,
-            vectors=np.concatenate(list(_encode(encoder, texts))),
+            vectors=_encode(encoder, texts),
             owner=np.repeat(np.arange(len(names)), [len(wanted[name]) for name in names]),
             missing=len(wanted) - len(names),
         )
 
 
-def _encode(encoder: Encoder, texts: Sequence[str]) -> Iterator[Vectors]:
-    queue = iter(texts)
-    while batch := list(islice(queue, QUERIES_PER_CALL)):
-        yield encoder.encode_texts(batch)
+def _encode(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    vectors: Vectors = np.empty((len(texts), encoder.dim), dtype=np.float32)
+    for start in range(0, len(texts), QUERIES_PER_CALL):
+        batch = texts[start : start + QUERIES_PER_CALL]
+        vectors[start : start + len(batch)] = encoder.encode_texts(batch)
+    return vectors
 
 
 def _best_own(asked: _Asked, own: NDArray[np.float32], store: Store) -> NDArray[np.float32]:

@@ -20,6 +20,19 @@ Scores = NDArray[np.float32]
 Ranks = NDArray[np.float64]
 
 
+def own_scores(texts: Vectors, owner: NDArray[np.intp], images: Vectors) -> Scores:
+    """Score of each text and its own image: shape (texts,).
+
+    Args:
+        texts: Shape (texts, dim), float32, unit norm; so are images: (images, dim).
+        owner: Each text's image: shape (texts,).
+    """
+    scores: Scores = np.empty(len(texts), dtype=np.float32)
+    for block in blocks(len(texts), texts.shape[1]):
+        scores[block] = np.einsum("nd,nd->n", texts[block], images[owner[block]])
+    return scores
+
+
 class RanksOfTexts:
     """Counts, while images stream by, those that score higher than each text's own image.
 
