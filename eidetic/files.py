@@ -7,7 +7,7 @@ from typing import Self
 
 from PIL import Image
 
-from eidetic.thumbnails import thumbnail
+from embed.thumbnail import shrink
 from ingest import Originals
 from schema import ImageRecord, ImageUnreadable, Root
 
@@ -64,6 +64,6 @@ class Files:
             UsageError: Its host is away.
         """
         try:
-            return Preview(thumbnail(self.read(record), side))
+            return Preview(shrink(self.read(record), side=side))
         except ImageUnreadable as error:
             return Preview(None, error.detail)

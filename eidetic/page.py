@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eidetic.files import Preview
 from eidetic.printable import printable
-from eidetic.thumbnails import as_webp
+from embed.thumbnail import MEDIA_TYPE, as_webp
 from schema import UsageError
 
 THUMBNAIL_SIDE = 320
@@ -89,7 +89,7 @@ def figure(preview: Preview, lines: Iterable[str], *, name: str, link: str) -> s
         width, height = preview.image.size
         data = b64encode(as_webp(preview.image)).decode()
         shown = (
-            f'<img src="data:image/webp;base64,{data}" width="{width}" height="{height}" '
+            f'<img src="data:{MEDIA_TYPE};base64,{data}" width="{width}" height="{height}" '
             f'alt="{text(name)}">'
         )
     framed = f'<a href="{escape(link)}">{shown}</a>' if link else f"<span>{shown}</span>"

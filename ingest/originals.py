@@ -1,7 +1,8 @@
 """The bytes of an image's file, wherever its root is: in a folder, on the web, in a packed file.
 
 Ingestion reads through `ingest.sources.choice`, in the order of a listing; this is for the few
-files that somebody wants to have, long after.
+files that the archive's owner wants to have, long after, as they are by now. What strangers may see
+is for `eidetic.originals` to say.
 """
 
 from contextlib import suppress

@@ -8,6 +8,7 @@ from search.classify import (
     LabelScore,
     Unusable,
     classify,
+    classify_rows,
 )
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
@@ -47,6 +48,7 @@ __all__ = [
     "answer",
     "build_query",
     "classify",
+    "classify_rows",
     "compare",
     "embed_query",
     "evaluate",

@@ -25,9 +25,10 @@ PUBLIC = {
     "search": (
         "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Failure Image "
         "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
-        "build_query classify compare embed_query evaluate image_term read_captions search "
-        "text_term "
+        "build_query classify classify_rows compare embed_query evaluate image_term read_captions "
+        "search text_term "
     ),
+    "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
 }
 

@@ -1,5 +1,6 @@
 """Images as the bytes that a terminal draws them from."""
 
+import io
 from base64 import b64encode
 from collections.abc import Iterator
 
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eidetic.cli.terminal import Graphics
-from eidetic.thumbnails import as_png
 
 KITTY_CHUNK_BYTES = 4096
 """Of base64, as the protocol demands of each escape code."""
@@ -27,10 +27,16 @@ def drawing(image: Image.Image, graphics: Graphics) -> bytes:
         image: Mode RGB; it is drawn pixel by pixel.
     """
     if graphics is Graphics.KITTY:
-        return b"".join(_kitty(as_png(image)))
+        return b"".join(_kitty(_png(image)))
     if graphics is Graphics.ITERM2:
         return _iterm2(image)
     return b"".join(_sixel(image))
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _kitty(png: bytes) -> Iterator[bytes]:
@@ -43,7 +49,7 @@ def _kitty(png: bytes) -> Iterator[bytes]:
 
 
 def _iterm2(image: Image.Image) -> bytes:
-    png, (width, height) = as_png(image), image.size
+    png, (width, height) = _png(image), image.size
     keys = f"inline=1;size={len(png)};width={width}px;height={height}px"
     return b"\x1b]1337;File=" + keys.encode() + b":" + b64encode(png) + b"\x07"
 
