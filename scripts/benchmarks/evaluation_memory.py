@@ -1,6 +1,6 @@
 """What an evaluation of many captions takes: seconds, and memory beyond its vectors.
 
-    python scripts/benchmarks/evaluation_memory.py --images 20000 --captions 100000
+    python scripts/benchmarks/evaluation_memory.py --images 5000 --captions 50000
 
 Random vectors of 512 dimensions in the in-memory store, which finds them exactly.
 """
@@ -31,8 +31,8 @@ class Random(ToyEncoder):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--captions", type=int, default=100_000)
+    parser.add_argument("--images", type=int, default=5_000)
+    parser.add_argument("--captions", type=int, default=50_000)
     chosen = parser.parse_args()
     each = chosen.captions // chosen.images
     store = MemoryStore(Collection("memory", "uid", "toy", DIM, "toy-1", "flat", 1))
