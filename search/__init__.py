@@ -14,18 +14,22 @@ from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
 from search.evaluate import evaluate
 from search.evaluation import Evaluation, Failure, Recall
+from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
     Image,
+    PreparedImage,
     Query,
     Row,
     Term,
     Text,
     build_query,
     image_term,
+    read_filters,
     text_term,
 )
+from search.suggest import Suggestion, Suggestions, suggest
 
 __all__ = [
     "DEFAULT_K",
@@ -33,15 +37,20 @@ __all__ = [
     "Captioned",
     "Classification",
     "Classified",
+    "Count",
     "Evaluation",
+    "Facets",
     "Failure",
     "Image",
     "LabelScore",
+    "PreparedImage",
     "Query",
     "QuerySyntaxError",
     "Recall",
     "Row",
     "Subject",
+    "Suggestion",
+    "Suggestions",
     "Term",
     "Text",
     "Unusable",
@@ -50,10 +59,13 @@ __all__ = [
     "classify",
     "classify_rows",
     "compare",
+    "count_facets",
     "embed_query",
     "evaluate",
     "image_term",
     "read_captions",
+    "read_filters",
     "search",
+    "suggest",
     "text_term",
 ]

@@ -23,13 +23,15 @@ PUBLIC = {
         "require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Failure Image "
-        "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
-        "build_query classify classify_rows compare embed_query evaluate image_term read_captions "
-        "search text_term "
+        "Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE Evaluation Facets "
+        "Failure Image LabelScore PreparedImage Query QuerySyntaxError Recall Row Subject "
+        "Suggestion Suggestions Term Text Unusable answer build_query classify classify_rows "
+        "compare count_facets embed_query evaluate image_term read_captions read_filters search "
+        "suggest text_term "
     ),
     "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
+    "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 
 
