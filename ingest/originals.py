@@ -9,8 +9,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from embed.images import MAX_FILE_BYTES
 from ingest.filesystems import Filesystem
-from ingest.reading import MAX_FILE_BYTES, read_file
+from ingest.reading import read_file
 from ingest.sources.archives import DAMAGE, Container
 from ingest.sources.containers import open_container, read_member
 from ingest.sources.members import leads_outside
@@ -47,7 +48,7 @@ class Originals:
         self._packed.clear()
 
     def read(self, record: ImageRecord, root: Root | None) -> bytes:
-        """Return the bytes of a row's file, at most `ingest.reading.MAX_FILE_BYTES` of them.
+        """Return the bytes of a row's file, at most `embed.images.MAX_FILE_BYTES` of them.
 
         Args:
             root: The row's; None where this machine does not know it.

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 
+from embed.images import MAX_FILE_BYTES
 from ingest.companions import Companions
 from ingest.entries import RACY_NS, Entry
 from ingest.filesystems import Filesystem, marker_of
 from ingest.journal import Journal
 from ingest.names import Excluded
-from ingest.reading import MAX_FILE_BYTES, MAX_SIDECAR_BYTES, FileContents
+from ingest.reading import MAX_SIDECAR_BYTES, FileContents
 from ingest.scan import is_unchanged
 from ingest.scopes import Scope
 from ingest.sources.archives import DAMAGE, Container
