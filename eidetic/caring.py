@@ -17,6 +17,7 @@ from eidetic.roots import (
     move_root,
 )
 from eidetic.show import Facts, show
+from eidetic.turns import Writer, find_writer
 from schema import load_roots
 
 WAIT_S = 10.0
@@ -53,6 +54,10 @@ class Caring(Part):
             skipped=skipped,
             disk_bytes=self._opening.disk_bytes(),
         )
+
+    def writer(self) -> Writer | None:
+        """Return what writes into the archive now, in whatever process, and how far it is."""
+        return find_writer(self.settings.writer_file)
 
     def show(self, image: StrPath) -> Facts:
         """Return everything known of one image, by its path or by the id of a row.

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from eidetic.settings import Settings
-from eidetic.turns import writing
+from eidetic.turns import Turn, writing
 from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
 from ingest import Journal
 from schema import ArchiveMissing, Collection, Connection, MemoryStore, MilvusStore, Store
@@ -103,9 +103,9 @@ class Opening:
                 f"{error}; or name a model: --model builtin, or another of `eidetic models`"
             ) from error
 
-    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[None]:
+    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[Turn]:
         """Hold the archive's right to write, see `eidetic.turns.writing`."""
-        return writing(self.settings.archive_dir / "writer.lock", doing, wait_s=wait_s)
+        return writing(self.settings.writer_file, doing, wait_s=wait_s)
 
     def journal(self) -> Journal:
         """Return the journal of the archive's collection, open; the caller closes it."""

@@ -52,6 +52,11 @@ class Settings:
         return self.archive_dir / "journal.sqlite"
 
     @property
+    def writer_file(self) -> Path:
+        """What is writing into the archive, see `eidetic.turns`."""
+        return self.archive_dir / "writer.lock"
+
+    @property
     def store_uri(self) -> str:
         """Where the rows are."""
         return self.uri or str(self.archive_dir / "milvus.db")
