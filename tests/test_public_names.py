@@ -13,8 +13,8 @@ PUBLIC = {
     ),
     "embed": (
         "DecodedImage Encoder ImageHeader Model ModelCheck Pixels RECOMMENDED Resizing Scoring "
-        "catalogue check_model decode_image default_max_pixels describe is_on_disk load_encoder "
-        "read_header resolve "
+        "TextEncoder catalogue check_model decode_image default_max_pixels describe is_on_disk "
+        "load_encoder load_model load_text_encoder read_header resolve "
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (

@@ -79,17 +79,20 @@ def check(
     if options(context).json:
         print_json(found.as_dict())
         return
-    words = "none: it takes images only"
+    words, images, size = "none: it takes images only", "none: it takes words only", "words"
     if found.texts_per_second is not None:
         words = f"{found.texts_per_second:,.1f}"
+    if found.images_per_second is not None:
+        images = f"{found.images_per_second:,.1f}, decoding not counted"
+        size = f"{found.image_size} pixels"
     print_facts(
         [
             ("model", found.spec),
             ("dim", found.dim),
-            ("input", f"{found.image_size} pixels"),
+            ("input", size),
             ("pre-processing", found.fingerprint),
             ("loaded in", f"{found.load_s:.1f} s"),
-            ("images per second", f"{found.images_per_second:,.1f}, decoding not counted"),
+            ("images per second", images),
             ("texts per second", words),
         ]
     )
