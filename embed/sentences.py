@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embed.hf_loading import loading
+from embed.hub import TOKENIZER
 from embed.tensors import PROBE, TEXTS_PER_RUN, Device, in_batches
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
@@ -146,6 +147,12 @@ def load_sentences(spec: str, source: str, folder: Path, device: Device) -> "Sen
 
     layout = read_layout(source, folder)
     place = folder / layout.folder
+    if not any(found for pattern in TOKENIZER for found in place.glob(pattern)):
+        # transformers would make one up, of marks alone.
+        raise ModelUnavailable(
+            f"{source} has no tokenizer ({', '.join(TOKENIZER)}); copy the checkpoint with all of "
+            "its files"
+        )
     with loading(source):
         model = AutoModel.from_pretrained(place, local_files_only=True)
         if model.config.model_type not in SENTENCE_FAMILIES:

@@ -1,21 +1,17 @@
 """The rows of one archive in a Milvus collection, embedded or on a server."""
 
-import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from schema.connection import Connection
-from schema.errors import ArchiveMismatch, ArchiveMissing, StoreError, UsageError
+from schema.errors import ArchiveMissing, UsageError
 from schema.fields import (
     FIELD_NAMES,
     SCHEMA_VERSION,
-    SPARSE_FIELD,
     VECTOR_FIELD,
     from_row,
     milvus_schema,
@@ -23,38 +19,22 @@ from schema.fields import (
 )
 from schema.filtered import search_filtered
 from schema.filters import Filter, passes, push_down
-from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, find_profile
-from schema.lite import drop_indexes
-from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vector, Vectors
-from schema.store import ROWS_PER_BATCH, Collection
-
-log = logging.getLogger(__name__)
-
-ROWS_PER_CALL = 500
-"""Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
-quarter of what a Milvus server accepts."""
+from schema.index import DEFAULT_PROFILE, MAX_LIMIT
+from schema.milvus_collection import (
+    ROWS_PER_CALL,
+    MilvusCollection,
+    create_collection,
+    name_collection,
+    open_collection,
+)
+from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors
+from schema.store import Collection
 
 ARCHIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
-_PROPERTY = "eidetic."
 
-
-class MilvusStore:
-    """A `schema.store.Store` over pymilvus. Safe to read from many threads; write from one.
-
-    Reads see this store's own writes. `close` waits until the written rows are visible to every
-    later reader of the server.
-    """
-
-    def __init__(self, connection: Connection, collection: Collection) -> None:
-        self.connection = connection
-        self.collection = collection
-        self._client = connection.client
-        self._profile = PROFILES[collection.index]
-        # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
-        # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
-        self._wrote = self._deleted = False
-        self._timeout_s = connection.timeout_s
+class MilvusStore(MilvusCollection):
+    """A `schema.store.Store` over pymilvus. Safe to read from many threads; write from one."""
 
     @classmethod
     def open(cls, connection: Connection, archive: str) -> Self:
@@ -65,25 +45,13 @@ class MilvusStore:
             ArchiveMismatch: The collection was not made by Eidetic, or by another version of it.
         """
         check_archive_name(archive)
-        client, timeout_s = connection.client, connection.timeout_s
-        doing = f"open archive {archive!r}"
-        if not connection.call(doing, lambda: client.has_collection(archive, timeout=timeout_s)):
+        collection = open_collection(connection, archive, version=SCHEMA_VERSION)
+        if collection is None:
             raise ArchiveMissing(
                 f"there is no archive {archive!r} at {connection.uri}"
                 f"{_known(list_archives(connection))}; make it with the same options and: "
                 f"eidetic --archive {archive} ingest FOLDER"
             )
-        facts = connection.call(
-            doing, lambda: client.describe_collection(archive, timeout=timeout_s)
-        )
-        collection = _read_properties(facts["collection_name"], facts["properties"])
-        try:
-            _load(connection, collection, doing)
-        except StoreError:
-            if not connection.embedded or not drop_indexes(Path(connection.uri), collection.name):
-                raise
-            log.warning("the index of %r cannot be read; it is built anew", archive)
-            _load(connection, collection, doing)
         store = cls(connection, collection)
         if connection.was_killed:
             store._rewrite_doubles()
@@ -107,10 +75,9 @@ class MilvusStore:
             StoreError: A collection or an alias of the archive's name exists already.
         """
         check_archive_name(archive)
-        profile = find_profile(index, embedded=connection.embedded)
         uid = secrets.token_hex(8)
         collection = Collection(
-            name=_collection_name(archive, model, uid),
+            name=name_collection(archive, model, SCHEMA_VERSION, uid),
             uid=uid,
             model=model,
             dim=dim,
@@ -118,45 +85,11 @@ class MilvusStore:
             index=index,
             schema_version=SCHEMA_VERSION,
         )
-        client = connection.client
         bm25 = connection.capabilities.bm25
-        indexes = client.prepare_index_params()
-        indexes.add_index(
-            VECTOR_FIELD,
-            index_type=profile.index_type,
-            metric_type="COSINE",
-            params=dict(profile.build),
+        create_collection(
+            connection, archive, collection, milvus_schema(dim, bm25=bm25), has_words=bm25
         )
-        if bm25:
-            indexes.add_index(SPARSE_FIELD, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        timeout_s = connection.timeout_s
-
-        # Each step asks first, so that all bear being asked again after a lost answer. What a run
-        # killed between them leaves is an empty collection that no alias leads to.
-        def make() -> None:
-            if not client.has_collection(collection.name, timeout=timeout_s):
-                client.create_collection(
-                    collection.name,
-                    schema=milvus_schema(dim, bm25=bm25),
-                    index_params=indexes,
-                    properties=_properties(collection),
-                    consistency_level="Session",
-                    timeout=timeout_s,
-                )
-            if archive not in client.list_aliases(collection.name, timeout=timeout_s)["aliases"]:
-                client.create_alias(collection.name, archive, timeout=timeout_s)
-            client.load_collection(collection.name, timeout=timeout_s)
-
-        connection.call(f"create archive {archive!r}", make)
         return cls(connection, collection)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def upsert(self, rows: Sequence[Embedded]) -> int:
         cut = 0
@@ -169,18 +102,8 @@ class MilvusStore:
             cut += sum(was_cut for _, was_cut in chunk)
         return cut
 
-    def delete(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), ROWS_PER_CALL):
-            chunk = list(ids[start : start + ROWS_PER_CALL])
-            self._ask(f"delete {len(chunk)} rows", self._client.delete, ids=chunk)
-            self._wrote = self._deleted = True
-
     def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {row["id"]: from_row(row) for row in self._fetch(ids, list(FIELD_NAMES))}
-
-    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
-        rows = self._fetch(ids, ["id", VECTOR_FIELD])
-        return {row["id"]: np.asarray(row[VECTOR_FIELD], dtype=np.float32) for row in rows}
 
     def search(
         self,
@@ -216,110 +139,13 @@ class MilvusStore:
         for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):
             yield from (record for record in map(from_row, page) if passes(record, filters))
 
-    def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
-        for page in self._pages(where, ["id", VECTOR_FIELD]):
-            vectors = np.array([row[VECTOR_FIELD] for row in page], dtype=np.float32)
-            yield [row["id"] for row in page], vectors
-
-    def count(self, where: str = "") -> int:
-        return self._count(where, self._consistency)
-
     def _rewrite_doubles(self) -> None:
-        """Write rows anew that are there twice.
-
-        Milvus Lite moves rows from its log to a segment. Killed between the two it shows them in
-        both, with one sequence number, until it next merges segments; a newer version hides both.
-        """
-        seen: set[str] = set()
-        twice: set[str] = set()
-        for page in self._pages("", ["id"]):
-            for row in page:
-                (twice if row["id"] in seen else seen).add(row["id"])
-        ids = sorted(twice)
+        """Write rows anew that are there twice."""
+        ids = self._find_doubles()
         for start in range(0, len(ids), ROWS_PER_CALL):
             step = ids[start : start + ROWS_PER_CALL]
             records, vectors = self.get(step), self.vectors(step)
             self.upsert([Embedded(records[row], vectors[row]) for row in step])
-
-    def drop(self) -> None:
-        """Delete the archive: its alias, its collection and every row."""
-        client, name, timeout_s = self._client, self.collection.name, self._timeout_s
-
-        def drop() -> None:
-            for alias in client.list_aliases(name, timeout=timeout_s)["aliases"]:
-                client.drop_alias(alias, timeout=timeout_s)
-            client.drop_collection(name, timeout=timeout_s)
-
-        self.connection.call("drop the archive", drop)
-        self._wrote = self._deleted = False
-
-    def close(self) -> None:
-        try:
-            if self._wrote and not self.connection.embedded and not self.connection.is_lost:
-                # A read at Strong returns once the server has caught up with every write.
-                self._count("", "Strong")
-        finally:
-            self._wrote = self._deleted = False
-            self.connection.close()
-
-    @property
-    def _consistency(self) -> str:
-        if self._deleted:
-            return "Strong"
-        return "Session" if self._wrote else "Bounded"
-
-    def _count(self, where: str, consistency: str) -> int:
-        rows = self._ask(
-            "count the rows",
-            self._client.query,
-            where=where,
-            filter=where,
-            output_fields=["count(*)"],
-            consistency_level=consistency,
-        )
-        return int(rows[0]["count(*)"])
-
-    def _pages(self, where: str, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
-        doing = "read the rows"
-        pages = self._read(
-            doing,
-            self._client.query_iterator,
-            where=where,
-            batch_size=ROWS_PER_BATCH,
-            filter=where,
-            output_fields=fields,
-        )
-        try:
-            while page := self.connection.call(doing, pages.next, where=where):
-                yield page
-        finally:
-            pages.close()
-
-    def _fetch(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
-        for start in range(0, len(ids), ROWS_PER_CALL):
-            chunk = list(ids[start : start + ROWS_PER_CALL])
-            yield from self._read(
-                f"read {len(chunk)} rows", self._client.get, ids=chunk, output_fields=fields
-            )
-
-    def _read(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
-        consistency = self._consistency
-        return self._ask(doing, ask, where=where, consistency_level=consistency, **what)
-
-    def _ask(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
-        """Call a method of the client on this collection."""
-        return self.connection.call(
-            doing,
-            lambda: ask(self.collection.name, timeout=self._timeout_s, **what),
-            where=where,
-        )
-
-
-def _load(connection: Connection, collection: Collection, doing: str) -> None:
-    connection.call(
-        doing,
-        lambda: connection.client.load_collection(collection.name, timeout=connection.timeout_s),
-    )
 
 
 def check_archive_name(archive: str) -> None:
@@ -341,51 +167,13 @@ def list_archives(connection: Connection) -> list[str]:
         "list archives",
         lambda: connection.client.list_collections(timeout=connection.timeout_s),
     )
-    return sorted({name.rpartition("__")[0] for name in names if "__" in name})
+    # Collections that belong to an archive have names that no archive can have.
+    archives = {name.rpartition("__")[0] for name in names if "__" in name}
+    return sorted(name for name in archives if ARCHIVE_NAME.fullmatch(name))
 
 
 def _known(archives: list[str]) -> str:
     return f" (there: {', '.join(archives)})" if archives else ""
-
-
-def _collection_name(archive: str, model: str, uid: str) -> str:
-    """Name archive, model and schema version for people; the uid tells namesakes apart."""
-    spelled = re.sub(r"[^a-z0-9]+", "_", model.lower())[-80:].strip("_")
-    return f"{archive}__{spelled}_v{SCHEMA_VERSION}_{uid}"
-
-
-def _properties(collection: Collection) -> dict[str, str]:
-    return {
-        f"{_PROPERTY}{key}": str(getattr(collection, key))
-        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version")
-    }
-
-
-def _read_properties(name: str, properties: dict[str, str]) -> Collection:
-    try:
-        collection = Collection(
-            name=name,
-            uid=properties[f"{_PROPERTY}uid"],
-            model=properties[f"{_PROPERTY}model"],
-            dim=int(properties[f"{_PROPERTY}dim"]),
-            fingerprint=properties[f"{_PROPERTY}fingerprint"],
-            index=properties[f"{_PROPERTY}index"],
-            schema_version=int(properties[f"{_PROPERTY}schema_version"]),
-        )
-    except (KeyError, ValueError) as error:
-        raise ArchiveMismatch(
-            f"the collection {name!r} was not made by Eidetic (no property {error}); choose "
-            "another archive name with --archive"
-        ) from error
-    if collection.schema_version != SCHEMA_VERSION:
-        raise ArchiveMismatch(
-            f"the collection {name!r} has schema version {collection.schema_version}, this "
-            f"Eidetic reads version {SCHEMA_VERSION}; use the Eidetic that made it, or ingest the "
-            "same folders into another archive with --archive"
-        )
-    if collection.index not in PROFILES:
-        raise StoreError(f"the collection {name!r} names an unknown index {collection.index!r}")
-    return collection
 
 
 def _match(hit: Any) -> Match:

@@ -179,6 +179,12 @@ def test_a_damaged_layout_is_refused(tmp_path: Path) -> None:
         load_text_encoder(str(folder))
 
 
+def test_a_checkpoint_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    save_bert(tmp_path)
+    with pytest.raises(ModelUnavailable, match=r"has no tokenizer \(tokenizer\.json"):
+        load_text_encoder(str(tmp_path))
+
+
 def test_no_archive_can_be_made_with_a_sentence_model(tmp_path: Path) -> None:
     folder = save_sentence_model(tmp_path / "model")
     with pytest.raises(UsageError, match=r"takes words only, no images.*descriptions refresh"):
