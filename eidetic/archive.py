@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from eidetic.caring import Caring
+from eidetic.describing import Describing
 from eidetic.filling import Filling
 from eidetic.finding import Finding
 from eidetic.judging import Judging
@@ -48,7 +49,7 @@ def open(
     return Archive(settings, model=model)
 
 
-class Archive(Filling, Finding, Judging, Caring):
+class Archive(Filling, Describing, Finding, Judging, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

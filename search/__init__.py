@@ -9,6 +9,7 @@ from search.classify import (
     classify,
 )
 from search.compare import Subject, compare
+from search.described import DescribedRows
 from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
 from search.grammar import QuerySyntaxError
@@ -30,6 +31,7 @@ __all__ = [
     "Captioned",
     "Classification",
     "Classified",
+    "DescribedRows",
     "Evaluation",
     "Image",
     "LabelScore",

@@ -6,7 +6,7 @@ import pytest
 
 PUBLIC = {
     "schema": (
-        "ArchiveError ArchiveMismatch ArchiveMissing Collection Connection EideticError "
+        "ArchiveError ArchiveMismatch ArchiveMissing Collection Connection DescriptionStore EideticError "
         "Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
         "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
@@ -18,16 +18,17 @@ PUBLIC = {
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
-        "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
+        "DEFAULT_BATCH_SIZE DescriptionReport Entry IngestInterrupted IngestReport Journal "
+        "NoProgress Outdated Progress PruneRefused Scope Skip count_outdated default_workers "
+        "follow ingest plan_scopes refresh_descriptions require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
-        "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
+        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE DescribedRows Evaluation "
+        "Image LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
         "build_query classify compare embed_query evaluate image_term read_captions search "
         "text_term "
     ),
-    "eidetic": ("Archive Hit Hits RootStatus Status open "),
+    "eidetic": ("Archive DescriptionStatus Hit Hits RootStatus Status open "),
 }
 
 

@@ -41,6 +41,14 @@ def search(
     offset: Offset = 0,
     paths: Paths = False,
     null: Nul = False,
+    descriptions: Annotated[
+        bool,
+        typer.Option(
+            "--descriptions",
+            help="Look among titles, descriptions, keywords, names and places, by what they mean; "
+            "see `eidetic descriptions`.",
+        ),
+    ] = False,
 ) -> None:
     """Find images by words, by image, or by both.
 
@@ -62,12 +70,19 @@ def search(
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
+        eidetic search --descriptions "family holidays at the sea" date:2019
+
         eidetic search cat -0 | xargs -0 ls -l
     """
     words = " ".join(query or [])
     with open_archive(context) as archive:
         hits = archive.search(
-            words if query else (), images=image or (), k=k, where=where, offset=offset
+            words if query else (),
+            images=image or (),
+            k=k,
+            where=where,
+            offset=offset,
+            descriptions=descriptions,
         )
     _show(context, hits, paths=paths, null=null)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embed.encoder import ToyEncoder
+from embed.encoder import TextTower, ToyEncoder
 
 LoadToy = Callable[..., ToyEncoder]
 
@@ -31,4 +31,20 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return encoder
 
     monkeypatch.setattr("eidetic.opening.load_encoder", load)
+    return loaded
+
+
+@pytest.fixture
+def toy_words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Load the toy's words whatever model of descriptions is asked for; returns the specs."""
+    loaded: list[str] = []
+
+    def load(spec: str) -> TextTower:
+        loaded.append(spec)
+        encoder = ToyEncoder()
+        encoder.spec = spec
+        return TextTower(encoder)
+
+    monkeypatch.setattr("eidetic.opening.load_text_encoder", load)
+    monkeypatch.setattr("eidetic.describing.load_text_encoder", load)
     return loaded
