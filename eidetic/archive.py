@@ -23,6 +23,7 @@ def open(
     uri: str | None = None,
     data_dir: StrPath | None = None,
     token: str | None = None,
+    text_model: str | None = None,
 ) -> "Archive":
     """Open an archive by name; nothing is read or made until it is used.
 
@@ -34,6 +35,8 @@ def open(
         uri: Address of a Milvus server; by default rows are embedded in the data folder.
         data_dir: Folder that holds a folder per archive.
         token: ``USER:PASSWORD`` or API key of the server.
+        text_model: Spec of a model whose words ask the archive in the place of its own model's. It
+            must share the archive's image tower, which the first search verifies.
 
     Raises:
         UsageError: A name or setting that cannot be used.
@@ -44,6 +47,7 @@ def open(
             "uri": uri,
             "data_dir": None if data_dir is None else fspath(data_dir),
             "token": token,
+            "text_model": text_model,
         }
     )
     return Archive(settings, model=model)

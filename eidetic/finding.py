@@ -69,10 +69,12 @@ class Finding(Part):
 
     def _answer(self, query: Query, *, descriptions: bool = False) -> Hits:
         store: Store = self._opening.store()
-        encoder: Callable[[], TextEncoder] = self._opening.encoder
+        encoder: Callable[[], TextEncoder] = self._opening.query_encoder
+        model = self._opening.query_model
         if descriptions:
             refuse_images(query)
             store, encoder = self._opening.described(), self._opening.description_encoder
+            model = store.collection.model
         started = time.perf_counter()
         matches = answer(query, store=store, encoder=encoder)
         took_ms = (time.perf_counter() - started) * 1000
@@ -81,7 +83,7 @@ class Finding(Part):
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=query.text,
-            model=store.collection.model,
+            model=model,
             took_ms=took_ms,
             total_rows=store.count(),
         )

@@ -73,4 +73,6 @@ class Judging(Part):
             NoUsableImage: None of its images is in the archive.
         """
         captioned = read_captions(Path(fspath(captions)), language)
-        return evaluate(captioned, store=self._opening.store(), encoder=self._opening.encoder())
+        return evaluate(
+            captioned, store=self._opening.store(), encoder=self._opening.query_encoder()
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from eidetic.settings import Settings
+from eidetic.text_towers import load_words, require_same_tower
 from embed import (
     RECOMMENDED,
     Encoder,
@@ -17,6 +18,7 @@ from embed import (
     load_text_encoder,
     resolve,
 )
+from embed.swapped import SwappedEncoder
 from ingest import Journal
 from schema import (
     ArchiveMismatch,
@@ -27,6 +29,7 @@ from schema import (
     MemoryStore,
     MilvusStore,
     Store,
+    load_roots,
 )
 from search import DescribedRows
 
@@ -48,6 +51,7 @@ class Opening:
         self._store: MilvusStore | None = None
         self._encoder: Encoder | None = None
         self._loose_encoder: Encoder | None = None
+        self._query_encoder: Encoder | None = None
         self._descriptions: DescriptionStore | None = None
         self._description_encoder: TextEncoder | None = None
 
@@ -104,6 +108,36 @@ class Opening:
             collection.require(model=encoder.spec, dim=encoder.dim, fingerprint=encoder.fingerprint)
             self._encoder = encoder
         return self._encoder
+
+    def query_encoder(self) -> Encoder:
+        """Return what encodes queries: the archive's encoder, with the words of the text model if
+        the settings name one.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+            ArchiveMismatch: The text model does not share the archive's image tower.
+            NoUsableImage: Too few of the archive's images can be read to know.
+        """
+        collection = self.store().collection
+        spec = resolve(self.settings.text_model) if self.settings.text_model else collection.model
+        if spec == collection.model:
+            return self.encoder()
+        if self._query_encoder is None:
+            words = load_words(spec, collection)
+            require_same_tower(
+                words,
+                store=self.store(),
+                roots=load_roots(self.settings.roots_file),
+                file=self.settings.text_models_file,
+            )
+            self._query_encoder = SwappedEncoder(self.encoder, words)
+        return self._query_encoder
+
+    @property
+    def query_model(self) -> str:
+        """The spec of the model whose words ask the archive."""
+        given = self.settings.text_model
+        return resolve(given) if given else self.store().collection.model
 
     def any_encoder(self) -> Encoder:
         """Return an encoder for images that need not be in an archive.
@@ -217,7 +251,8 @@ class Opening:
         self.drop_descriptions()
         self.store().drop()
         self.close()
-        for file in (self.settings.roots_file, self.settings.journal_file):
+        settings = self.settings
+        for file in (settings.roots_file, settings.journal_file, settings.text_models_file):
             file.unlink(missing_ok=True)
 
     def _loose(self, model: str) -> Encoder:

@@ -92,7 +92,7 @@ class DescribedRows:
     def count(self, where: str = "") -> int:
         return self._rows.count(where)
 
-    def upsert(self, rows: Sequence[Embedded]) -> int:
+    def upsert(self, rows: Sequence[Embedded]) -> int:  # noqa: ARG002 - of the Protocol
         """Refuse: descriptions are made from the rows.
 
         Raises:
@@ -100,7 +100,7 @@ class DescribedRows:
         """
         raise UsageError("descriptions are made from the rows; write the rows, then refresh them")
 
-    def delete(self, ids: Sequence[str]) -> None:
+    def delete(self, ids: Sequence[str]) -> None:  # noqa: ARG002 - of the Protocol
         """Refuse, as `upsert` does."""
         self.upsert(())
 

@@ -60,7 +60,7 @@ def refresh(
         ),
     ] = None,
 ) -> None:
-    """Embed the texts that are new or have changed, and drop the descriptions of rows that are gone.
+    """Embed texts that are new or have changed, and drop the descriptions of rows that are gone.
 
     Run it after an ingest. Ctrl-C keeps what was written.
 

@@ -49,6 +49,14 @@ def search(
             "see `eidetic descriptions`.",
         ),
     ] = False,
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask in the words of another model that shares the archive's image tower, which "
+            "is verified first. \\[env: EIDETIC_TEXT_MODEL]",
+            metavar="SPEC",
+        ),
+    ] = None,
 ) -> None:
     """Find images by words, by image, or by both.
 
@@ -72,10 +80,12 @@ def search(
 
         eidetic search --descriptions "family holidays at the sea" date:2019
 
+        eidetic search "شاطئ" --text-model altclip-m9
+
         eidetic search cat -0 | xargs -0 ls -l
     """
     words = " ".join(query or [])
-    with open_archive(context) as archive:
+    with open_archive(context, text_model=text_model) as archive:
         hits = archive.search(
             words if query else (),
             images=image or (),

@@ -13,7 +13,7 @@ LoadToy = Callable[..., ToyEncoder]
 @pytest.fixture(autouse=True)
 def settings_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the settings of whoever runs the tests out of them."""
-    for name in ("ARCHIVE", "DATA_DIR", "URI", "TOKEN", "MODEL"):
+    for name in ("ARCHIVE", "DATA_DIR", "URI", "TOKEN", "MODEL", "TEXT_MODEL"):
         monkeypatch.delenv(f"EIDETIC_{name}", raising=False)
     monkeypatch.setenv("EIDETIC_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr("eidetic.settings.settings_path", lambda: tmp_path / "settings.toml")

@@ -5,43 +5,46 @@ from pathlib import Path
 
 import pytest
 
-from schema import Connection, DescriptionStore, Embedded, MemoryStore, MilvusStore, UsageError
+from schema import Connection, DescriptionStore, Embedded, MilvusStore, UsageError
 from schema.descriptions import Description
 from schema.filters import Between
 from search import DescribedRows
-from tests.samples import a_collection, a_record, random_vectors
+from tests.samples import a_record, random_vectors
 
 N = 1500
 """More rows than are compared one by one."""
 
 
 @pytest.fixture(scope="module")
-def descriptions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DescriptionStore]:
-    connection = Connection(str(tmp_path_factory.mktemp("store") / "milvus.db"))
-    store = DescriptionStore.create(
-        connection, "archive", model="words", dim=8, fingerprint="words-1"
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DescribedRows]:
+    with MilvusStore.create(
+        Connection(str(tmp_path_factory.mktemp("store") / "milvus.db")),
+        "archive",
+        model="toy",
+        dim=8,
+        fingerprint="toy-1",
+    ) as store:
+        store.upsert(rows())
+        yield DescribedRows(store, describe(store))
+
+
+def describe(store: MilvusStore) -> DescriptionStore:
+    texts = DescriptionStore.create(
+        store.connection, "archive", model="words", dim=8, fingerprint="words-1"
     )
-    store.upsert(
+    texts.upsert(
         [
             Description(row.record.id, "d", vector)
             for row, vector in zip(rows(), random_vectors(N, seed=1), strict=True)
         ]
     )
-    with store:
-        yield store
+    return texts
 
 
 def rows() -> list[Embedded]:
     """Rows whose own vectors have nothing to do with those of their texts."""
     vectors = random_vectors(N, seed=0)
     return [Embedded(a_record(f"{i}.jpg", width=i), vectors[i]) for i in range(N)]
-
-
-@pytest.fixture
-def archive(descriptions: DescriptionStore) -> DescribedRows:
-    store = MemoryStore(a_collection())
-    store.upsert(rows())
-    return DescribedRows(store, descriptions)
 
 
 def ranked(query: int) -> list[str]:
@@ -76,17 +79,16 @@ def test_as_many_hits_come_back_as_there_are_under_a_filter(
     assert paths(archive, 5, 20, filters=(Between("width", width),)) == wanted[:20]
 
 
-def test_rows_that_are_gone_are_no_hits_and_others_take_their_places(
-    descriptions: DescriptionStore,
-) -> None:
-    store = MemoryStore(a_collection())
-    store.upsert(rows())
-    gone = ranked(9)[:200]
-    store.delete([a_record(path).id for path in gone])
-    assert paths(DescribedRows(store, descriptions), 9, 10) == ranked(9)[200:210]
+def test_an_expression_is_kept_beside_filters(archive: DescribedRows) -> None:
+    numbers = [int(path.removesuffix(".jpg")) for path in ranked(5)]
+    wanted = [f"{i}.jpg" for i in numbers if 100 <= i < 1400]
+    found = paths(archive, 5, 20, where="width >= 100", filters=(Between("width", None, 1399),))
+    assert found == wanted[:20]
+    with pytest.raises(UsageError, match="the filter 'width >>= 30' cannot be used"):
+        paths(archive, 5, 6, where="width >>= 30")
 
 
-def test_an_expression_holds_on_the_rows_as_they_are_now(tmp_path: Path) -> None:
+def test_what_is_gone_or_changed_among_the_rows_is_so_among_the_hits(tmp_path: Path) -> None:
     with MilvusStore.create(
         Connection(str(tmp_path / "milvus.db")),
         "archive",
@@ -94,21 +96,17 @@ def test_an_expression_holds_on_the_rows_as_they_are_now(tmp_path: Path) -> None
         dim=8,
         fingerprint="toy-1",
     ) as store:
-        made = rows()[:40]
-        store.upsert(made)
-        texts = DescriptionStore.create(
-            store.connection, "archive", model="words", dim=8, fingerprint="words-1"
-        )
-        vectors = random_vectors(N, seed=1)
-        texts.upsert([Description(made[i].record.id, "d", vectors[i]) for i in range(40)])
-        archive = DescribedRows(store, texts)
-        wanted = [path for path in ranked(5) if int(path.removesuffix(".jpg")) in range(30, 40)]
-        assert paths(archive, 5, 6, where="width >= 30") == wanted[:6]
-        assert [len(ids) for ids, _ in archive.iterate_vectors("width >= 30")] == [10]
-        store.upsert([Embedded(a_record(wanted[0], width=1), vectors[0])])
-        assert paths(archive, 5, 6, where="width >= 30") == wanted[1:7]
-        with pytest.raises(UsageError, match="the filter 'width >>= 30' cannot be used"):
-            paths(archive, 5, 6, where="width >>= 30")
+        # Of most descriptions there is no row.
+        kept = [path for path in ranked(5) if int(path.removesuffix(".jpg")) >= 1200]
+        store.upsert([row for row in rows() if row.record.path in kept])
+        archive = DescribedRows(store, describe(store))
+        assert paths(archive, 5, 10) == kept[:10]
+        assert paths(archive, 5, 6, where="width >= 1200") == kept[:6]
+        store.upsert([Embedded(a_record(kept[0], width=1), random_vectors(1)[0])])
+        assert paths(archive, 5, 6, where="width >= 1200") == kept[1:7]
+        store.delete([a_record(kept[1]).id])
+        assert paths(archive, 5, 6) == [kept[0], *kept[2:7]]
+        assert sum(len(ids) for ids, _ in archive.iterate_vectors()) == 299
 
 
 def test_nothing_is_written_through_it(archive: DescribedRows) -> None:
