@@ -1,5 +1,6 @@
 """The Python face of Eidetic: open an archive, ingest into it, search it."""
 
+from dataclasses import replace
 from os import fspath
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,7 @@ from eidetic.filling import Filling
 from eidetic.finding import Finding
 from eidetic.judging import Judging
 from eidetic.opening import Opening
+from eidetic.own_models import spelled_out
 from eidetic.part import StrPath
 from eidetic.settings import Settings, load_settings
 from schema import Collection
@@ -50,7 +52,12 @@ def open(
             "text_model": text_model,
         }
     )
-    return Archive(settings, model=model)
+    settings = replace(
+        settings,
+        model=spelled_out(settings.model),
+        text_model=spelled_out(settings.text_model),
+    )
+    return Archive(settings, model=None if model is None else spelled_out(model))
 
 
 class Archive(Filling, Describing, Finding, Judging, Caring):

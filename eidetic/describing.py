@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eidetic.own_models import spelled_out
 from eidetic.part import Part
 from eidetic.results import DescriptionStatus
 from embed import describe, load_text_encoder, resolve
@@ -46,7 +47,8 @@ class Describing(Part):
             StoreError: Milvus failed; what it had acknowledged stays.
         """
         store, held = self._opening.store(), self._opening.descriptions()
-        spec = resolve(model or (held.collection.model if held else DEFAULT_MODEL))
+        given = None if model is None else spelled_out(model)
+        spec = resolve(given or (held.collection.model if held else DEFAULT_MODEL))
         log.info("describing with the model %s", describe(spec))
         encoder = load_text_encoder(spec)
         made_by = (encoder.spec, encoder.dim, encoder.fingerprint)

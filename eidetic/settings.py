@@ -69,6 +69,11 @@ def settings_path() -> Path:
     return user_config_path("eidetic") / "settings.toml"
 
 
+def models_path() -> Path:
+    """Return where the user's own names of models are."""
+    return settings_path().with_name("models.toml")
+
+
 def load_settings(
     flags: Mapping[str, str | None],
     environ: Mapping[str, str] = os.environ,

@@ -36,7 +36,7 @@ MIN_COSINE = 0.999
 in another library's code stays above, a tower trained on does not."""
 
 SAMPLE = 16
-"""Images that are compared; ids are hashes, so that the rows that come first are drawn by chance."""
+"""Images that are compared. Ids are hashes: the rows that come first are drawn by chance."""
 
 MIN_IMAGES = 4
 """Fewer say too little; an archive whose files are away is not asked in other words."""

@@ -318,7 +318,7 @@ _PUBLISHED = (
         "hf:sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
         (384, 0, 117_653_760),
         "Apache-2.0",
-        "50, Arabic among them",
+        "50 languages",
         "Sentences of many languages in one space",
     ),
 )
