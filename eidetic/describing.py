@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from eidetic.caring import WAIT_S
 from eidetic.own_models import spelled_out
 from eidetic.part import Part
 from eidetic.results import DescriptionStatus
@@ -46,20 +47,21 @@ class Describing(Part):
             UsageError: The model takes images only.
             StoreError: Milvus failed; what it had acknowledged stays.
         """
-        store, held = self._opening.store(), self._opening.descriptions()
-        given = None if model is None else spelled_out(model)
-        spec = resolve(given or (held.collection.model if held else DEFAULT_MODEL))
-        log.info("describing with the model %s", describe(spec))
-        encoder = load_text_encoder(spec)
-        made_by = (encoder.spec, encoder.dim, encoder.fingerprint)
-        if held is not None:
-            facts = held.collection
-            if (facts.model, facts.dim, facts.fingerprint) != made_by:
-                log.info("the descriptions of %s are replaced", facts.model)
-                held = None
-        if held is None:
-            held = self._opening.new_descriptions(encoder)
-        return refresh_descriptions(store, held, encoder)
+        with self._opening.writing("descriptions refresh", wait_s=WAIT_S):
+            store, held = self._opening.store(), self._opening.descriptions()
+            given = None if model is None else spelled_out(model)
+            spec = resolve(given or (held.collection.model if held else DEFAULT_MODEL))
+            log.info("describing with the model %s", describe(spec))
+            encoder = load_text_encoder(spec)
+            made_by = (encoder.spec, encoder.dim, encoder.fingerprint)
+            if held is not None:
+                facts = held.collection
+                if (facts.model, facts.dim, facts.fingerprint) != made_by:
+                    log.info("the descriptions of %s are replaced", facts.model)
+                    held = None
+            if held is None:
+                held = self._opening.new_descriptions(encoder)
+            return refresh_descriptions(store, held, encoder)
 
     def descriptions(self) -> DescriptionState:
         """Return with which model descriptions were made, and how many are not in step.
@@ -78,8 +80,9 @@ class Describing(Part):
         Raises:
             ArchiveMissing: The archive has no descriptions.
         """
-        self._held()
-        return self._opening.drop_descriptions()
+        with self._opening.writing("descriptions drop", wait_s=WAIT_S):
+            self._held()
+            return self._opening.drop_descriptions()
 
     def _held(self) -> DescriptionStore:
         held = self._opening.descriptions()

@@ -3,12 +3,13 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from eidetic.settings import Settings
 from eidetic.text_towers import load_words, require_same_tower
+from eidetic.turns import writing
 from embed import (
     RECOMMENDED,
     Encoder,
@@ -223,6 +224,10 @@ class Opening:
                 )
             self._description_encoder = encoder
         return self._description_encoder
+
+    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[None]:
+        """Hold the archive's right to write, see `eidetic.turns.writing`."""
+        return writing(self.settings.archive_dir / "writer.lock", doing, wait_s=wait_s)
 
     def journal(self) -> Journal:
         """Return the journal of the archive's collection, open; the caller closes it."""

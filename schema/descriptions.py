@@ -19,8 +19,8 @@ from schema.milvus_collection import (
     ROWS_PER_CALL,
     MilvusCollection,
     create_collection,
+    find_collection,
     name_collection,
-    open_collection,
 )
 from schema.records import MAX_SCORE, MIN_SCORE, Vector, Vectors
 from schema.store import Collection
@@ -64,13 +64,11 @@ class DescriptionStore(MilvusCollection):
         Raises:
             ArchiveMismatch: They were made by another version of Eidetic.
         """
-        collection = open_collection(connection, _alias(archive), version=DESCRIPTIONS_VERSION)
+        collection = find_collection(connection, _alias(archive), version=DESCRIPTIONS_VERSION)
         if collection is None:
             return None
         store = cls(connection, collection)
-        if connection.was_killed:
-            # They are found missing, and made again, by the next refresh.
-            store.delete(store._find_doubles())
+        store._prepare()
         return store
 
     @classmethod
@@ -103,7 +101,7 @@ class DescriptionStore(MilvusCollection):
                 {"id": row.id, DIGEST_FIELD: row.digest, VECTOR_FIELD: row.vector}
                 for row in rows[start : start + ROWS_PER_CALL]
             ]
-            self._ask(f"write {len(chunk)} descriptions", self._client.upsert, data=chunk)
+            self._ask(f"write {len(chunk)} descriptions", "upsert", data=chunk)
             self._wrote = True
 
     def digests(self, ids: Sequence[str]) -> dict[str, str]:
@@ -124,7 +122,7 @@ class DescriptionStore(MilvusCollection):
         """
         found = self._read(
             "search the descriptions",
-            self._client.search,
+            "search",
             data=list(np.asarray(queries, dtype=np.float32)),
             anns_field=VECTOR_FIELD,
             limit=k,
@@ -136,6 +134,10 @@ class DescriptionStore(MilvusCollection):
             [(hit["id"], min(max(float(hit["distance"]), MIN_SCORE), MAX_SCORE)) for hit in hits]
             for hits in found
         ]
+
+    def _mend_doubles(self, ids: list[str]) -> None:
+        """Delete them: the next refresh finds them missing, and makes them again."""
+        self.delete(ids)
 
 
 def _alias(archive: str) -> str:

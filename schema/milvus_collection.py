@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +29,10 @@ quarter of what a Milvus server accepts."""
 _PROPERTY = "eidetic."
 
 
+class _Reopened(Exception):
+    """Another process that had the store open has ended in the middle of an iteration."""
+
+
 class MilvusCollection:
     """One collection with a primary key ``id`` and a vector, over pymilvus.
 
@@ -39,12 +43,11 @@ class MilvusCollection:
     def __init__(self, connection: Connection, collection: Collection) -> None:
         self.connection = connection
         self.collection = collection
-        self._client = connection.client
         self._profile = PROFILES[collection.index]
         # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
-        self._timeout_s = connection.timeout_s
+        connection.on_reopened.append(self._prepare)
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +61,7 @@ class MilvusCollection:
         """Delete rows by id; ids that are not there are no error."""
         for start in range(0, len(ids), ROWS_PER_CALL):
             chunk = list(ids[start : start + ROWS_PER_CALL])
-            self._ask(f"delete {len(chunk)} rows", self._client.delete, ids=chunk)
+            self._ask(f"delete {len(chunk)} rows", "delete", ids=chunk)
             self._wrote = self._deleted = True
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
@@ -78,13 +81,15 @@ class MilvusCollection:
 
     def drop(self) -> None:
         """Delete the collection, its alias and every row."""
-        client, name, timeout_s = self._client, self.collection.name, self._timeout_s
+        name = self.collection.name
 
-        def drop() -> None:
-            for alias in client.list_aliases(name, timeout=timeout_s)["aliases"]:
-                client.drop_alias(alias, timeout=timeout_s)
-            client.drop_collection(name, timeout=timeout_s)
+        def drop(client: Any) -> None:
+            patience = self.connection.patience
+            for alias in client.list_aliases(name, **patience)["aliases"]:
+                client.drop_alias(alias, **patience)
+            client.drop_collection(name, **patience)
 
+        self.connection.on_reopened.remove(self._prepare)
         self.connection.call(f"drop the collection {name!r}", drop)
         self._wrote = self._deleted = False
 
@@ -103,6 +108,28 @@ class MilvusCollection:
             self.settle()
         finally:
             self.connection.close()
+
+    def _prepare(self) -> None:
+        """Load the collection for searching, and mend what a kill left of it."""
+        connection, name = self.connection, self.collection.name
+
+        def load(client: Any) -> None:
+            client.load_collection(name, **connection.patience)
+
+        try:
+            connection.call(f"load {name!r}", load)
+        except StoreError:
+            is_here = connection.embedded and connection.owner is None
+            if not is_here or not drop_indexes(Path(connection.uri), name):
+                raise
+            log.warning("the index of %r cannot be read; it is built anew", name)
+            connection.call(f"load {name!r}", load)
+        if connection.was_killed:
+            self._mend_doubles(self._find_doubles())
+
+    def _mend_doubles(self, ids: list[str]) -> None:
+        """See to it that rows which are there twice are there once at most."""
+        raise NotImplementedError
 
     def _find_doubles(self) -> list[str]:
         """Return the ids of rows that are there twice, sorted.
@@ -126,7 +153,7 @@ class MilvusCollection:
     def _count(self, where: str, consistency: str) -> int:
         rows = self._ask(
             "count the rows",
-            self._client.query,
+            "query",
             where=where,
             filter=where,
             output_fields=["count(*)"],
@@ -135,17 +162,37 @@ class MilvusCollection:
         return int(rows[0]["count(*)"])
 
     def _pages(self, where: str, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
-        doing = "read the rows"
+        """Yield the rows in order of their ids; ``fields`` has the id."""
+        last = ""
+        while True:
+            try:
+                for page in self._pages_after(last, where, fields):
+                    last = page[-1]["id"]
+                    yield page
+                return
+            except _Reopened:
+                continue
+
+    def _pages_after(
+        self, last: str, where: str, fields: list[str]
+    ) -> Iterator[list[dict[str, Any]]]:
+        doing, began_with = "read the rows", self.connection.client
         pages = self._read(
             doing,
-            self._client.query_iterator,
+            "query_iterator",
             where=where,
             batch_size=ROWS_PER_BATCH,
-            filter=where,
+            filter=_all_of(where, f'id > "{last}"') if last else where,
             output_fields=fields,
         )
+
+        def turn(client: Any) -> list[dict[str, Any]]:
+            if client is not began_with:
+                raise _Reopened
+            return list(pages.next())
+
         try:
-            while page := self.connection.call(doing, pages.next, where=where):
+            while page := self.connection.call(doing, turn, where=where):
                 yield page
         finally:
             pages.close()
@@ -153,21 +200,23 @@ class MilvusCollection:
     def _fetch(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(ids), ROWS_PER_CALL):
             chunk = list(ids[start : start + ROWS_PER_CALL])
-            yield from self._read(
-                f"read {len(chunk)} rows", self._client.get, ids=chunk, output_fields=fields
-            )
+            yield from self._read(f"read {len(chunk)} rows", "get", ids=chunk, output_fields=fields)
 
-    def _read(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
+    def _read(self, doing: str, method: str, *, where: str = "", **what: Any) -> Any:
         consistency = self._consistency
-        return self._ask(doing, ask, where=where, consistency_level=consistency, **what)
+        return self._ask(doing, method, where=where, consistency_level=consistency, **what)
 
-    def _ask(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
+    def _ask(self, doing: str, method: str, *, where: str = "", **what: Any) -> Any:
         """Call a method of the client on this collection."""
-        return self.connection.call(
-            doing,
-            lambda: ask(self.collection.name, timeout=self._timeout_s, **what),
-            where=where,
-        )
+
+        def ask(client: Any) -> Any:
+            return getattr(client, method)(self.collection.name, **self.connection.patience, **what)
+
+        return self.connection.call(doing, ask, where=where)
+
+
+def _all_of(*conditions: str) -> str:
+    return " and ".join(f"({condition})" for condition in conditions if condition)
 
 
 def name_collection(alias: str, model: str, version: int, uid: str) -> str:
@@ -194,8 +243,7 @@ def create_collection(
         StoreError: A collection or an alias of that name exists already.
     """
     profile = find_profile(collection.index, embedded=connection.embedded)
-    client, timeout_s = connection.client, connection.timeout_s
-    indexes = client.prepare_index_params()
+    indexes = connection.client.prepare_index_params()
     indexes.add_index(
         VECTOR_FIELD,
         index_type=profile.index_type,
@@ -207,50 +255,35 @@ def create_collection(
 
     # Each step asks first, so that all bear being asked again after a lost answer. What a run
     # killed between them leaves is an empty collection that no alias leads to.
-    def make() -> None:
-        if not client.has_collection(collection.name, timeout=timeout_s):
+    def make(client: Any) -> None:
+        patience = connection.patience
+        if not client.has_collection(collection.name, **patience):
             client.create_collection(
                 collection.name,
                 schema=schema,
                 index_params=indexes,
                 properties=_properties(collection),
                 consistency_level="Session",
-                timeout=timeout_s,
+                **patience,
             )
-        if alias not in client.list_aliases(collection.name, timeout=timeout_s)["aliases"]:
-            client.create_alias(collection.name, alias, timeout=timeout_s)
-        client.load_collection(collection.name, timeout=timeout_s)
+        if alias not in client.list_aliases(collection.name, **patience)["aliases"]:
+            client.create_alias(collection.name, alias, **patience)
+        client.load_collection(collection.name, **patience)
 
     connection.call(f"create {alias!r}", make)
 
 
-def open_collection(connection: Connection, alias: str, *, version: int) -> Collection | None:
-    """Return what the collection behind an alias says of itself, loaded; ``None`` without one.
+def find_collection(connection: Connection, alias: str, *, version: int) -> Collection | None:
+    """Return what the collection behind an alias says of itself; ``None`` without one.
 
     Raises:
         ArchiveMismatch: It was not made by Eidetic, or by another version of it.
     """
-    client, timeout_s = connection.client, connection.timeout_s
-    doing = f"open {alias!r}"
-    if not connection.call(doing, lambda: client.has_collection(alias, timeout=timeout_s)):
+    doing, patience = f"open {alias!r}", connection.patience
+    if not connection.call(doing, lambda client: client.has_collection(alias, **patience)):
         return None
-    facts = connection.call(doing, lambda: client.describe_collection(alias, timeout=timeout_s))
-    collection = _read_properties(facts["collection_name"], facts["properties"], version)
-    try:
-        _load(connection, collection, doing)
-    except StoreError:
-        if not connection.embedded or not drop_indexes(Path(connection.uri), collection.name):
-            raise
-        log.warning("the index of %r cannot be read; it is built anew", alias)
-        _load(connection, collection, doing)
-    return collection
-
-
-def _load(connection: Connection, collection: Collection, doing: str) -> None:
-    connection.call(
-        doing,
-        lambda: connection.client.load_collection(collection.name, timeout=connection.timeout_s),
-    )
+    facts = connection.call(doing, lambda client: client.describe_collection(alias, **patience))
+    return _read_properties(facts["collection_name"], facts["properties"], version)
 
 
 def _properties(collection: Collection) -> dict[str, str]:

@@ -24,8 +24,8 @@ from schema.milvus_collection import (
     ROWS_PER_CALL,
     MilvusCollection,
     create_collection,
+    find_collection,
     name_collection,
-    open_collection,
 )
 from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors
 from schema.store import Collection
@@ -45,7 +45,7 @@ class MilvusStore(MilvusCollection):
             ArchiveMismatch: The collection was not made by Eidetic, or by another version of it.
         """
         check_archive_name(archive)
-        collection = open_collection(connection, archive, version=SCHEMA_VERSION)
+        collection = find_collection(connection, archive, version=SCHEMA_VERSION)
         if collection is None:
             raise ArchiveMissing(
                 f"there is no archive {archive!r} at {connection.uri}"
@@ -53,8 +53,7 @@ class MilvusStore(MilvusCollection):
                 f"eidetic --archive {archive} ingest FOLDER"
             )
         store = cls(connection, collection)
-        if connection.was_killed:
-            store._rewrite_doubles()
+        store._prepare()
         return store
 
     @classmethod
@@ -95,9 +94,7 @@ class MilvusStore(MilvusCollection):
         cut = 0
         for start in range(0, len(rows), ROWS_PER_CALL):
             chunk = [to_row(row) for row in rows[start : start + ROWS_PER_CALL]]
-            self._ask(
-                f"write {len(chunk)} rows", self._client.upsert, data=[row for row, _ in chunk]
-            )
+            self._ask(f"write {len(chunk)} rows", "upsert", data=[row for row, _ in chunk])
             self._wrote = True
             cut += sum(was_cut for _, was_cut in chunk)
         return cut
@@ -123,7 +120,7 @@ class MilvusStore(MilvusCollection):
             return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
         found = self._read(
             "search",
-            self._client.search,
+            "search",
             where=where,
             data=list(np.asarray(queries, dtype=np.float32)),
             anns_field=VECTOR_FIELD,
@@ -139,9 +136,8 @@ class MilvusStore(MilvusCollection):
         for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):
             yield from (record for record in map(from_row, page) if passes(record, filters))
 
-    def _rewrite_doubles(self) -> None:
+    def _mend_doubles(self, ids: list[str]) -> None:
         """Write rows anew that are there twice."""
-        ids = self._find_doubles()
         for start in range(0, len(ids), ROWS_PER_CALL):
             step = ids[start : start + ROWS_PER_CALL]
             records, vectors = self.get(step), self.vectors(step)
@@ -165,7 +161,7 @@ def list_archives(connection: Connection) -> list[str]:
     """Return the names of the archives at the connected store, sorted."""
     names = connection.call(
         "list archives",
-        lambda: connection.client.list_collections(timeout=connection.timeout_s),
+        lambda client: client.list_collections(**connection.patience),
     )
     # Collections that belong to an archive have names that no archive can have.
     archives = {name.rpartition("__")[0] for name in names if "__" in name}

@@ -6,7 +6,8 @@ import pytest
 
 PUBLIC = {
     "schema": (
-        "ArchiveError ArchiveMismatch ArchiveMissing Collection Connection DescriptionStore "
+        "ArchiveBusy ArchiveError ArchiveMismatch ArchiveMissing Collection Connection "
+        "DescriptionStore "
         "EideticError Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
         "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
