@@ -3,16 +3,18 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 from embed.encoder import TextEncoder
 from schema.descriptions import Description, DescriptionStore, text_digest
 from schema.records import ImageRecord
-from schema.store import ROWS_PER_BATCH, Store
+from schema.store import Store
 
 TEXTS_PER_WRITE = 500
 """What an interruption costs at most, and what one call of the encoder can sort by length."""
+
+_AFTER_ALL = "g"
+"""Sorts behind every id: these are hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +63,25 @@ class DescriptionReport:
 
 
 def count_outdated(store: Store, descriptions: DescriptionStore) -> Outdated:
-    """Compare descriptions with the rows, in one pass with memory bounded by a batch."""
-    missing = changed = described = empty = 0
-    for page in _pages(store):
-        held = descriptions.digests([record.id for record in page if record.text])
-        for record in page:
-            if not record.text:
-                empty += 1
-            elif record.id not in held:
-                missing += 1
-            else:
-                described += 1
-                changed += held[record.id] != text_digest(record.text)
-    gone = descriptions.count() - described
-    return Outdated(missing, changed, gone, described - changed, empty)
+    """Compare descriptions with the rows, in one pass over both."""
+    missing = changed = gone = unchanged = empty = 0
+    for _, record, digest in _side_by_side(store, descriptions):
+        if record is None or not record.text:
+            gone += digest is not None
+            empty += record is not None
+        elif digest is None:
+            missing += 1
+        elif digest == text_digest(record.text):
+            unchanged += 1
+        else:
+            changed += 1
+    return Outdated(missing, changed, gone, unchanged, empty)
 
 
 def refresh_descriptions(
     store: Store, descriptions: DescriptionStore, encoder: TextEncoder
 ) -> DescriptionReport:
-    """Bring descriptions in step with the rows.
+    """Bring descriptions in step with the rows, in one pass over both.
 
     What was written stays if it is interrupted, and doing it again goes on from there.
 
@@ -89,40 +90,53 @@ def refresh_descriptions(
     """
     began = time.monotonic()
     described = unchanged = empty = 0
-    for page in _pages(store):
-        told = [record for record in page if record.text]
-        empty += len(page) - len(told)
-        held = descriptions.digests([record.id for record in told])
-        digests = {record.id: text_digest(record.text) for record in told}
-        new = [record for record in told if held.get(record.id) != digests[record.id]]
-        unchanged += len(told) - len(new)
-        described += len(new)
-        for start in range(0, len(new), TEXTS_PER_WRITE):
-            chunk = new[start : start + TEXTS_PER_WRITE]
-            vectors = encoder.encode_texts([record.text for record in chunk])
-            descriptions.upsert(
-                [
-                    Description(record.id, digests[record.id], vector)
-                    for record, vector in zip(chunk, vectors, strict=True)
-                ]
-            )
-    removed = 0
-    # A look at every description is spared where their number says that none is too many.
-    if descriptions.count() > described + unchanged:
-        removed = _drop_gone(store, descriptions)
-    return DescriptionReport(described, unchanged, removed, empty, time.monotonic() - began)
-
-
-def _drop_gone(store: Store, descriptions: DescriptionStore) -> int:
+    new: list[ImageRecord] = []
     gone: list[str] = []
-    for ids in descriptions.iterate_ids():
-        rows = store.get(ids)
-        gone += [i for i in ids if i not in rows or not rows[i].text]
+    for i, record, digest in _side_by_side(store, descriptions):
+        if record is None or not record.text:
+            empty += record is not None
+            gone += [i] if digest is not None else []
+        elif digest == text_digest(record.text):
+            unchanged += 1
+        else:
+            described += 1
+            new.append(record)
+        if len(new) == TEXTS_PER_WRITE:
+            _describe(new, descriptions, encoder)
+            new.clear()
+    if new:
+        _describe(new, descriptions, encoder)
     descriptions.delete(gone)
-    return len(gone)
+    return DescriptionReport(described, unchanged, len(gone), empty, time.monotonic() - began)
 
 
-def _pages(store: Store) -> Iterator[list[ImageRecord]]:
-    rows = store.iterate()
-    while page := list(islice(rows, ROWS_PER_BATCH)):
-        yield page
+def _describe(
+    records: list[ImageRecord], descriptions: DescriptionStore, encoder: TextEncoder
+) -> None:
+    vectors = encoder.encode_texts([record.text for record in records])
+    descriptions.upsert(
+        [
+            Description(record.id, text_digest(record.text), vector)
+            for record, vector in zip(records, vectors, strict=True)
+        ]
+    )
+
+
+def _side_by_side(
+    store: Store, descriptions: DescriptionStore
+) -> Iterator[tuple[str, ImageRecord | None, str | None]]:
+    """Yield every id that is a row's or a description's, with the row and the text's digest.
+
+    Both come in the order of their ids, so that neither need be looked up in the other.
+    """
+    rows = ((record.id, record) for record in store.iterate())
+    last: tuple[str, None] = (_AFTER_ALL, None)
+    digests = descriptions.iterate_digests()
+    (i, record), (j, digest) = next(rows, last), next(digests, last)
+    while (first := min(i, j)) != _AFTER_ALL:
+        yield first, record if i == first else None, digest if j == first else None
+        at_row, at_digest = i == first, j == first
+        if at_row:
+            i, record = next(rows, last)
+        if at_digest:
+            j, digest = next(digests, last)

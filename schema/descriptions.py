@@ -108,10 +108,10 @@ class DescriptionStore(MilvusCollection):
         """Return the digests of the descriptions that exist, by id."""
         return {row["id"]: row[DIGEST_FIELD] for row in self._fetch(ids, ["id", DIGEST_FIELD])}
 
-    def iterate_ids(self) -> Iterator[list[str]]:
-        """Yield the ids of all descriptions by the batch, in no particular order."""
-        for page in self._pages("", ["id"]):
-            yield [row["id"] for row in page]
+    def iterate_digests(self) -> Iterator[tuple[str, str]]:
+        """Yield ids and digests of all descriptions, in the order of their ids."""
+        for page in self._pages("", ["id", DIGEST_FIELD]):
+            yield from ((row["id"], row[DIGEST_FIELD]) for row in page)
 
     def search(self, queries: Vectors, k: int) -> list[list[tuple[str, float]]]:
         """Return, for each query vector, the ids and scores of the nearest texts, best first.
