@@ -104,10 +104,6 @@ class DescriptionStore(MilvusCollection):
             self._ask(f"write {len(chunk)} descriptions", "upsert", data=chunk)
             self._wrote = True
 
-    def digests(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return the digests of the descriptions that exist, by id."""
-        return {row["id"]: row[DIGEST_FIELD] for row in self._fetch(ids, ["id", DIGEST_FIELD])}
-
     def iterate_digests(self) -> Iterator[tuple[str, str]]:
         """Yield ids and digests of all descriptions, in the order of their ids."""
         for page in self._pages("", ["id", DIGEST_FIELD]):
