@@ -5,6 +5,7 @@ from os import fspath
 from types import TracebackType
 from typing import Self
 
+from eidetic.browsing import Browsing
 from eidetic.caring import Caring
 from eidetic.describing import Describing
 from eidetic.filling import Filling
@@ -60,7 +61,7 @@ def open(
     return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(Filling, Describing, Finding, Judging, Caring):
+class Archive(Filling, Describing, Finding, Browsing, Judging, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

@@ -101,7 +101,7 @@ def refuse_images(query: Query) -> None:
         UsageError: It does; says what to use instead.
     """
     for term in (*query.terms, *query.excluded):
-        if isinstance(term, Image):
+        if isinstance(term, Image | PreparedImage):
             raise UsageError(
                 f"{term.name}: an image cannot be looked for among descriptions, which are words; "
                 "leave --descriptions out to find the like of an image, or say in words what is "

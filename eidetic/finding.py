@@ -9,9 +9,9 @@ from eidetic.describing import refuse_images
 from eidetic.part import Part, StrPath
 from eidetic.results import Hits
 from eidetic.show import ROW_ID
-from embed import TextEncoder
+from embed import Encoder, TextEncoder
 from schema import Store, load_roots
-from search import DEFAULT_K, Query, Row, answer, build_query, image_term
+from search import DEFAULT_K, PreparedImage, Query, Row, answer, build_query, image_term
 
 
 class Finding(Part):
@@ -21,7 +21,7 @@ class Finding(Part):
         self,
         text: str | Sequence[str] = (),
         *,
-        images: Iterable[StrPath] = (),
+        images: Iterable[StrPath | PreparedImage] = (),
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
@@ -33,7 +33,7 @@ class Finding(Part):
         Args:
             text: A query in the language of `search.grammar`, as in "dogs -people date:2019", or
                 several queries that count together.
-            images: Image files to find the like of.
+            images: Image files to find the like of, or images that are decoded already.
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
@@ -49,8 +49,8 @@ class Finding(Part):
             ModelUnavailable: The archive's model cannot be loaded.
             StoreError: Milvus failed.
         """
-        files = [fspath(image) for image in images]
-        query = build_query(text, files, k=k, offset=offset, where=where, local_files=local_files)
+        given = [i if isinstance(i, PreparedImage) else fspath(i) for i in images]
+        query = build_query(text, given, k=k, offset=offset, where=where, local_files=local_files)
         return self._answer(query, descriptions=descriptions)
 
     def similar(
@@ -66,6 +66,15 @@ class Finding(Part):
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
         term = Row(name) if is_id else image_term(name)
         return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
+
+    def encoder(self) -> Encoder:
+        """Return the archive's encoder, loading it at the first call.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+            ArchiveMismatch: It is no longer the one that made the archive's vectors.
+        """
+        return self._opening.encoder()
 
     def _answer(self, query: Query, *, descriptions: bool = False) -> Hits:
         store: Store = self._opening.store()

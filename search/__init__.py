@@ -7,23 +7,28 @@ from search.classify import (
     LabelScore,
     Unusable,
     classify,
+    classify_rows,
 )
 from search.compare import Subject, compare
 from search.described import DescribedRows
 from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
     Image,
+    PreparedImage,
     Query,
     Row,
     Term,
     Text,
     build_query,
     image_term,
+    read_filters,
     text_term,
 )
+from search.suggest import Suggestion, Suggestions, suggest
 
 __all__ = [
     "DEFAULT_K",
@@ -31,26 +36,35 @@ __all__ = [
     "Captioned",
     "Classification",
     "Classified",
+    "Count",
     "DescribedRows",
     "Evaluation",
+    "Facets",
     "Image",
     "LabelScore",
+    "PreparedImage",
     "Query",
     "QuerySyntaxError",
     "Recall",
     "Row",
     "Subject",
+    "Suggestion",
+    "Suggestions",
     "Term",
     "Text",
     "Unusable",
     "answer",
     "build_query",
     "classify",
+    "classify_rows",
     "compare",
+    "count_facets",
     "embed_query",
     "evaluate",
     "image_term",
     "read_captions",
+    "read_filters",
     "search",
+    "suggest",
     "text_term",
 ]

@@ -13,7 +13,7 @@ from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
 from search.exclusion import search_without
 from search.listing import list_rows
-from search.query import Image, Query, Row, Term, Text
+from search.query import Image, PreparedImage, Query, Row, Term, Text
 
 LoadEncoder = Callable[[], TextEncoder]
 """Returns the encoder, loading it at the first call. Only an `Encoder` can be asked for images."""
@@ -80,13 +80,24 @@ def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:
         case Text():
             vector: Vector = encoder().encode_texts([term.words])[0]
         case Image():
-            model = encoder()
-            if not isinstance(model, Encoder):
-                raise takes_no_images(model.spec)
+            model = _seeing(encoder())
             vector = model.encode_images([prepare(term, model)])[0]
+        case PreparedImage():
+            vector = _seeing(encoder()).encode_images([term.pixels])[0]
         case Row():
             vector = _stored_vector(term.id, store)
     return vector
+
+
+def _seeing(encoder: TextEncoder) -> Encoder:
+    """Return the encoder, which takes images.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if not isinstance(encoder, Encoder):
+        raise takes_no_images(encoder.spec)
+    return encoder
 
 
 def _stored_vector(row_id: str, store: Store) -> Vector:

@@ -24,12 +24,16 @@ PUBLIC = {
         "follow ingest plan_scopes refresh_descriptions require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE DescribedRows Evaluation "
-        "Image LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
-        "build_query classify compare embed_query evaluate image_term read_captions search "
-        "text_term "
+        "Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE DescribedRows "
+        "Evaluation Facets Image LabelScore PreparedImage Query QuerySyntaxError Recall Row "
+        "Subject Suggestion Suggestions Term Text Unusable answer build_query classify "
+        "classify_rows compare count_facets embed_query evaluate image_term read_captions "
+        "read_filters search "
+        "suggest text_term "
     ),
+    "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive DescriptionStatus Hit Hits RootStatus Status open "),
+    "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 
 
