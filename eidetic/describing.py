@@ -11,7 +11,7 @@ from eidetic.results import DescriptionStatus
 from embed import describe, load_text_encoder, resolve
 from ingest import DescriptionReport, Outdated, count_outdated, refresh_descriptions
 from schema import ArchiveMissing, DescriptionStore, UsageError
-from search import Image, Query
+from search import Image, PreparedImage, Query
 
 log = logging.getLogger("eidetic")
 
