@@ -16,6 +16,7 @@ from embed import (
     TextEncoder,
     describe,
     load_encoder,
+    load_model,
     load_text_encoder,
     resolve,
 )
@@ -224,6 +225,13 @@ class Opening:
                 )
             self._description_encoder = encoder
         return self._description_encoder
+
+    def sentence_encoder(self) -> TextEncoder | None:
+        """Return the wanted model's encoder, if there is one and it takes words only."""
+        if self._wanted_model is None:
+            return None
+        model = load_model(resolve(self._wanted_model))
+        return None if isinstance(model, Encoder) else model
 
     def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[None]:
         """Hold the archive's right to write, see `eidetic.turns.writing`."""
