@@ -14,6 +14,7 @@ from eidetic.judging import Judging
 from eidetic.opening import Opening
 from eidetic.own_models import spelled_out
 from eidetic.part import StrPath
+from eidetic.presenting import Presenting
 from eidetic.settings import Settings, load_settings
 from schema import Collection
 from schema.milvus_store import check_archive_name
@@ -61,7 +62,7 @@ def open(
     return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(Filling, Describing, Finding, Browsing, Judging, Caring):
+class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

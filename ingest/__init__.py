@@ -8,6 +8,7 @@ from ingest.descriptions import (
 )
 from ingest.entries import Entry
 from ingest.journal import Journal
+from ingest.originals import Originals
 from ingest.pipeline import DEFAULT_BATCH_SIZE, default_workers, ingest
 from ingest.report import (
     IngestInterrupted,
@@ -28,6 +29,7 @@ __all__ = [
     "IngestReport",
     "Journal",
     "NoProgress",
+    "Originals",
     "Outdated",
     "Progress",
     "PruneRefused",

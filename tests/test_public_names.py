@@ -20,13 +20,13 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE DescriptionReport Entry IngestInterrupted IngestReport Journal "
-        "NoProgress Outdated Progress PruneRefused Scope Skip count_outdated default_workers "
-        "follow ingest plan_scopes refresh_descriptions require_local "
+        "NoProgress Originals Outdated Progress PruneRefused Scope Skip count_outdated "
+        "default_workers follow ingest plan_scopes refresh_descriptions require_local "
     ),
     "search": (
         "Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE DescribedRows "
-        "Evaluation Facets Image LabelScore PreparedImage Query QuerySyntaxError Recall Row "
-        "Subject Suggestion Suggestions Term Text Unusable answer build_query classify "
+        "Evaluation Facets Failure Image LabelScore PreparedImage Query QuerySyntaxError Recall "
+        "Row Subject Suggestion Suggestions Term Text Unusable answer build_query classify "
         "classify_rows compare count_facets embed_query evaluate image_term read_captions "
         "read_filters search "
         "suggest text_term "
