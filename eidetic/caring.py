@@ -6,7 +6,7 @@ from os import fspath
 
 from eidetic.doctor import DEFAULT_SAMPLE, Diagnosis, examine
 from eidetic.part import Part, StrPath
-from eidetic.results import RootStatus, Status
+from eidetic.results import DescriptionStatus, RootStatus, Status
 from eidetic.roots import (
     Forgotten,
     Moved,
@@ -37,6 +37,7 @@ class Caring(Part):
         collection, connection = store.collection, store.connection
         with self._opening.journal() as journal:
             skipped = journal.count_skipped()
+        descriptions = self._opening.descriptions()
         return Status(
             archive=self.settings.archive,
             model=collection.model,
@@ -53,6 +54,7 @@ class Caring(Part):
             ),
             skipped=skipped,
             disk_bytes=self._opening.disk_bytes(),
+            descriptions=None if descriptions is None else DescriptionStatus.of(descriptions),
         )
 
     def writer(self) -> Writer | None:

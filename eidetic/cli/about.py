@@ -33,7 +33,8 @@ def status(context: typer.Context) -> None:
         "capabilities": ", ".join(n for n, has in found.capabilities.items() if has) or "none",
         "disk_bytes": human_bytes(found.disk_bytes),
     }
-    roots = facts.pop("roots")
+    roots, told = facts.pop("roots"), found.descriptions
+    facts["descriptions"] = f"{told.rows:,} rows, {told.model}" if told else "none"
     print_facts(facts.items())
     print_facts(
         (f"root {root['id']}", f"{root['location']} ({root['rows']:,} rows)") for root in roots

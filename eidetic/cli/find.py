@@ -44,6 +44,22 @@ def search(
     offset: Offset = 0,
     paths: Paths = False,
     null: Nul = False,
+    descriptions: Annotated[
+        bool,
+        typer.Option(
+            "--descriptions",
+            help="Look among titles, descriptions, keywords, names and places, by what they mean; "
+            "see `eidetic descriptions`.",
+        ),
+    ] = False,
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask in the words of another model that shares the archive's image tower, which "
+            "is verified first. \\[env: EIDETIC_TEXT_MODEL]",
+            metavar="SPEC",
+        ),
+    ] = None,
     csv: Csv = False,
     show: Show = False,
     copy_to: CopyTo = None,
@@ -71,6 +87,10 @@ def search(
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
+        eidetic search --descriptions "family holidays at the sea" date:2019
+
+        eidetic search "شاطئ" --text-model altclip-m9
+
         eidetic search cat -0 | xargs -0 ls -l
 
         eidetic search cat -k 50 --gallery cats.html --open
@@ -89,9 +109,14 @@ def search(
         open=open_hits,
     ).check()
     words = " ".join(query or [])
-    with open_archive(context) as archive:
+    with open_archive(context, text_model=text_model) as archive:
         hits = archive.search(
-            words if query else (), images=image or (), k=k, where=where, offset=offset
+            words if query else (),
+            images=image or (),
+            k=k,
+            where=where,
+            offset=offset,
+            descriptions=descriptions,
         )
     # Closed by now: another command need not wait for what reads this one's output.
     ready.deliver(archive, hits)
