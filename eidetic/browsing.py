@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from eidetic.part import Part
-from eidetic.turns import Writer, find_writer
 from schema import ImageRecord
 from search import Facets, count_facets, read_filters
 
@@ -26,10 +25,6 @@ class Browsing(Part):
             ArchiveMissing: Nothing has been ingested yet.
         """
         return self._opening.store().count()
-
-    def writer(self) -> Writer | None:
-        """Return which command of this machine is writing into the archive now, if any is."""
-        return find_writer(self.settings.archive_dir / "writer.lock")
 
     def facets(self, text: str = "", *, where: str = "") -> Facets:
         """Count rows by year, month, camera, tag and so on.

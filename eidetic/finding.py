@@ -1,15 +1,16 @@
 """How images are found in an archive: by words, by images, by both."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import fspath
 from pathlib import Path
 
+from eidetic.describing import refuse_images
 from eidetic.part import Part, StrPath
 from eidetic.results import Hits
 from eidetic.show import ROW_ID
-from embed import Encoder
-from schema import load_roots
+from embed import Encoder, TextEncoder
+from schema import Store, load_roots
 from search import DEFAULT_K, PreparedImage, Query, Row, answer, build_query, image_term
 
 
@@ -25,6 +26,7 @@ class Finding(Part):
         offset: int = 0,
         where: str = "",
         local_files: bool = True,
+        descriptions: bool = False,
     ) -> Hits:
         """Find images by words, by images, or by both, averaged; filters alone list rows.
 
@@ -36,6 +38,8 @@ class Finding(Part):
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
             local_files: Whether the text may name image files of this machine.
+            descriptions: Whether to look among what is written of the images, see
+                `refresh_descriptions`, and not at the images themselves.
 
         Raises:
             QuerySyntaxError: The text cannot be read as a query.
@@ -47,7 +51,7 @@ class Finding(Part):
         """
         given = [i if isinstance(i, PreparedImage) else fspath(i) for i in images]
         query = build_query(text, given, k=k, offset=offset, where=where, local_files=local_files)
-        return self._answer(query)
+        return self._answer(query, descriptions=descriptions)
 
     def similar(
         self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
@@ -72,17 +76,23 @@ class Finding(Part):
         """
         return self._opening.encoder()
 
-    def _answer(self, query: Query) -> Hits:
-        store = self._opening.store()
+    def _answer(self, query: Query, *, descriptions: bool = False) -> Hits:
+        store: Store = self._opening.store()
+        encoder: Callable[[], TextEncoder] = self._opening.query_encoder
+        model = self._opening.query_model
+        if descriptions:
+            refuse_images(query)
+            store, encoder = self._opening.described(), self._opening.description_encoder
+            model = store.collection.model
         started = time.perf_counter()
-        matches = answer(query, store=store, encoder=self._opening.encoder)
+        matches = answer(query, store=store, encoder=encoder)
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
             matches,
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=query.text,
-            model=store.collection.model,
+            model=model,
             took_ms=took_ms,
             total_rows=store.count(),
         )

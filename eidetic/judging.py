@@ -78,6 +78,8 @@ class Judging(Part):
     def compare(self, a: StrPath, b: StrPath, *, text: bool = False) -> float:
         """Return the cosine similarity of two images, or of an image and words, in [-1, 1].
 
+        With a model that takes words only: of two sentences.
+
         Neither need be in the archive, nor be there one.
 
         Args:
@@ -91,18 +93,26 @@ class Judging(Part):
             ArchiveMissing: There is neither an archive nor a model.
             ModelUnavailable: The model cannot be loaded.
         """
-        return compare(a, b, encoder=self._opening.any_encoder, text=text)
+        return compare(
+            a,
+            b,
+            encoder=self._opening.any_encoder,
+            text=text,
+            sentences=self._opening.sentence_encoder,
+        )
 
-    def evaluate(self, captions: StrPath, *, language: str = "en") -> Evaluation:
-        """Measure how well the archive is found by captions of its images.
+    def evaluate(self, captions: StrPath, *, language: str = "en", failures: int = 0) -> Evaluation:
+        """Measure how well the archive is found by captions of its images, and how fast.
 
         Args:
             captions: JSON Lines, see `search.read_captions`.
             language: Which captions to use, by code.
+            failures: How many failures to tell at most, see `Presenting.report`.
 
         Raises:
             UsageError: The file cannot be read or is of another form.
             NoUsableImage: None of its images is in the archive.
         """
         captioned = read_captions(Path(fspath(captions)), language)
-        return evaluate(captioned, store=self._opening.store(), encoder=self._opening.encoder())
+        store, encoder = self._opening.store(), self._opening.query_encoder()
+        return evaluate(captioned, store=store, encoder=encoder, failures=failures)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, overload
 
+from schema.descriptions import DescriptionStore
 from schema.records import ImageRecord, Match
 from schema.roots import Root
 
@@ -52,6 +54,12 @@ class Hit:
     def id(self) -> str:
         """Id of the row."""
         return self.record.id
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return the keys of `as_dict` in its order."""
+        blank = ImageRecord("", "", "", "", 0, 0, 0, 0, "")
+        return tuple(cls(0, None, "", blank).as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
@@ -131,6 +139,22 @@ class RootStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DescriptionStatus:
+    """The descriptions of an archive: with which model, how many, and where."""
+
+    model: str
+    dim: int
+    rows: int
+    collection: str
+
+    @classmethod
+    def of(cls, held: DescriptionStore) -> Self:
+        """Ask a store of descriptions."""
+        facts = held.collection
+        return cls(facts.model, facts.dim, held.count(), facts.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of an archive.
 
@@ -139,6 +163,7 @@ class Status:
         capabilities: What it can do beyond the common ground, by name.
         skipped: Files that have no row because they could not be used.
         disk_bytes: Bytes of the archive's data folder; rows on a server are not among them.
+        descriptions: Those of its images; ``None`` where it has none.
     """
 
     archive: str
@@ -153,10 +178,23 @@ class Status:
     roots: tuple[RootStatus, ...]
     skipped: int
     disk_bytes: int
+    descriptions: DescriptionStatus | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
+
+
+def capture_time(record: ImageRecord) -> str:
+    """Return the local wall clock at capture, "2019-07-04 12:30".
+
+    It is "" where that is unknown, or only the file's date, which often is that of a copy.
+    """
+    if record.taken_at is None or record.taken_from == "file":
+        return ""
+    # Not fromtimestamp, which some systems limit to the years after 1970.
+    clock = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=record.taken_at)
+    return clock.strftime("%Y-%m-%d %H:%M")
 
 
 def _hit(rank: int, match: Match | ImageRecord, roots: Mapping[str, Root]) -> Hit:

@@ -1,5 +1,6 @@
 """From a question to the rows that answer it, and how well they do."""
 
+from search.captions import Captioned, read_captions
 from search.classify import (
     DEFAULT_TEMPLATE,
     Classification,
@@ -10,8 +11,10 @@ from search.classify import (
     classify_rows,
 )
 from search.compare import Subject, compare
+from search.described import DescribedRows
 from search.engine import answer, embed_query, search
-from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.evaluate import evaluate
+from search.evaluation import Evaluation, Failure, Recall
 from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.query import (
@@ -36,8 +39,10 @@ __all__ = [
     "Classification",
     "Classified",
     "Count",
+    "DescribedRows",
     "Evaluation",
     "Facets",
+    "Failure",
     "Image",
     "LabelScore",
     "PreparedImage",

@@ -1,15 +1,22 @@
 """Commands that find images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from eidetic.cli.hits_output import (
+    CopyTo,
+    Csv,
+    Gallery,
+    HitsOutput,
+    LinkTo,
+    Nul,
+    Open,
+    Paths,
+    Show,
+)
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import print_hits
-
-if TYPE_CHECKING:
-    from eidetic.results import Hits
 
 K = Annotated[int, typer.Option("-k", "--count", help="How many hits.", metavar="K")]
 Where = Annotated[
@@ -21,10 +28,6 @@ Where = Annotated[
     ),
 ]
 Offset = Annotated[int, typer.Option(help="Pass over this many of the best hits.", metavar="N")]
-Paths = Annotated[bool, typer.Option("--paths", help="Print paths alone, a line each.")]
-Nul = Annotated[
-    bool, typer.Option("-0", "--null", help="Print paths alone, each ended by a NUL byte.")
-]
 
 
 def search(
@@ -41,6 +44,28 @@ def search(
     offset: Offset = 0,
     paths: Paths = False,
     null: Nul = False,
+    descriptions: Annotated[
+        bool,
+        typer.Option(
+            "--descriptions",
+            help="Look among titles, descriptions, keywords, names and places, by what they mean; "
+            "see `eidetic descriptions`.",
+        ),
+    ] = False,
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask in the words of another model that shares the archive's image tower, which "
+            "is verified first. \\[env: EIDETIC_TEXT_MODEL]",
+            metavar="SPEC",
+        ),
+    ] = None,
+    csv: Csv = False,
+    show: Show = False,
+    copy_to: CopyTo = None,
+    link_to: LinkTo = None,
+    gallery: Gallery = None,
+    open_hits: Open = False,
 ) -> None:
     """Find images by words, by image, or by both.
 
@@ -62,14 +87,39 @@ def search(
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
+        eidetic search --descriptions "family holidays at the sea" date:2019
+
+        eidetic search "شاطئ" --text-model altclip-m9
+
         eidetic search cat -0 | xargs -0 ls -l
+
+        eidetic search cat -k 50 --gallery cats.html --open
+
+        eidetic search cat -k 50 --copy-to ~/cats
     """
+    ready = HitsOutput(
+        json=options(context).json,
+        paths=paths,
+        null=null,
+        csv=csv,
+        show=show,
+        copy_to=copy_to,
+        link_to=link_to,
+        gallery=gallery,
+        open=open_hits,
+    ).check()
     words = " ".join(query or [])
-    with open_archive(context) as archive:
+    with open_archive(context, text_model=text_model) as archive:
         hits = archive.search(
-            words if query else (), images=image or (), k=k, where=where, offset=offset
+            words if query else (),
+            images=image or (),
+            k=k,
+            where=where,
+            offset=offset,
+            descriptions=descriptions,
         )
-    _show(context, hits, paths=paths, null=null)
+    # Closed by now: another command need not wait for what reads this one's output.
+    ready.deliver(archive, hits)
 
 
 def similar(
@@ -80,6 +130,12 @@ def similar(
     offset: Offset = 0,
     paths: Paths = False,
     null: Nul = False,
+    csv: Csv = False,
+    show: Show = False,
+    copy_to: CopyTo = None,
+    link_to: LinkTo = None,
+    gallery: Gallery = None,
+    open_hits: Open = False,
 ) -> None:
     """Find the images most like one image.
 
@@ -89,11 +145,20 @@ def similar(
         eidetic similar me.jpg
 
         eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3
+
+        eidetic similar me.jpg --csv > hits.csv
     """
+    ready = HitsOutput(
+        json=options(context).json,
+        paths=paths,
+        null=null,
+        csv=csv,
+        show=show,
+        copy_to=copy_to,
+        link_to=link_to,
+        gallery=gallery,
+        open=open_hits,
+    ).check()
     with open_archive(context) as archive:
         hits = archive.similar(image, k=k, where=where, offset=offset)
-    _show(context, hits, paths=paths, null=null)
-
-
-def _show(context: typer.Context, hits: "Hits", *, paths: bool, null: bool) -> None:
-    print_hits(hits, json=options(context).json, paths=paths, null=null)
+    ready.deliver(archive, hits)

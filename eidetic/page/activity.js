@@ -17,8 +17,8 @@ export async function followActivity() {
     let pause = AWAY_MS;
     if (document.visibilityState === "visible") {
       try {
-        state.activity.value = await api.activity();
-        pause = state.activity.value.writing ? BUSY_MS : IDLE_MS;
+        state.progress.value = await api.progress();
+        pause = state.progress.value.writer ? BUSY_MS : IDLE_MS;
       } catch (error) {
         if (!(error instanceof api.Problem)) throw error;
       }
@@ -28,13 +28,19 @@ export async function followActivity() {
 }
 
 export function Activity() {
-  const now = state.activity.value;
+  const now = state.progress.value;
   if (!now) return null;
   const n = state.totalRows.value === null ? 0 : now.rows - state.totalRows.value;
   return html`<span class="activity">
-    ${now.writing && html`<span class="busy" title=${t("activity.since", { doing: now.writing, since: now.since })}>
-      ${t("activity.writing", { n: now.rows })}</span>`}
+    ${now.writer && html`<${Writer} writer=${now.writer} />`}
     ${n !== 0 && html`<button class="link" onClick=${() => search()}>
       ${n > 0 ? t("activity.new", { n }) : t("activity.fewer", { n: -n })}</button>`}
   </span>`;
+}
+
+function Writer({ writer }) {
+  const { doing, done, found, total } = writer;
+  if (total === null) return html`<span class="busy">${t("activity.looking", { doing, n: found })}</span>`;
+  return html`<label class="busy">${t("activity.writing", { doing, done, n: total })}
+    <progress value=${done} max=${Math.max(1, total)}></progress></label>`;
 }

@@ -65,8 +65,9 @@ export async function show(id, signal) {
   return (await ask(`/api/images/${id}`, { signal })).json();
 }
 
-export async function activity() {
-  return (await ask("/api/activity")).json();
+/** How many rows there are, and what is adding to them: {rows, writer}. */
+export async function progress() {
+  return (await ask("/api/progress")).json();
 }
 
 export async function zip(ids) {

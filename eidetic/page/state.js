@@ -29,8 +29,8 @@ export const tookMs = signal(0);
 /** The answer of /api/facets for the filters of the question; null before it came. */
 export const facets = signal(null);
 
-/** {rows, writing, since} of the server, lately; null before. */
-export const activity = signal(null);
+/** {rows, writer} of the server, lately; null before. */
+export const progress = signal(null);
 
 /** Hits that were selected, by id. */
 export const selected = signal(new Map());

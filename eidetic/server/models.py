@@ -108,12 +108,22 @@ class StatusAnswer(Answer):
     rows: int
 
 
-class ActivityAnswer(Answer):
-    """What is going on: ``writing`` is the command that writes into the archive, if any does."""
+class WriterAnswer(Answer):
+    """What is writing into an archive: see `eidetic.turns.Writer`."""
+
+    pid: int
+    doing: str
+    since: str
+    found: int
+    total: int | None
+    done: int
+
+
+class ProgressAnswer(Answer):
+    """``writer`` is null where nothing writes; ``rows`` are those of the archive now."""
 
     rows: int
-    writing: str | None
-    since: str | None
+    writer: WriterAnswer | None
 
 
 class CountAnswer(Answer):

@@ -1,10 +1,12 @@
 """Routes that tell how archive and server are."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
-from eidetic.server.models import ActivityAnswer, StatusAnswer, answers
+from eidetic.server.models import ProgressAnswer, StatusAnswer, answers
 from eidetic.server.service import Json, Service
 
 
@@ -18,18 +20,14 @@ def state_routes(service: Service) -> APIRouter:
         found = await service.looking_up.run(service.archive.status)
         return Json(found.as_dict())
 
-    @router.get("/api/activity", responses=answers(ActivityAnswer))
-    async def activity() -> Response:
-        """Return how many rows there are now, and whether a command is adding to them."""
+    @router.get("/api/progress", responses=answers(ProgressAnswer))
+    async def progress() -> Response:
+        """Return what is writing into the archive, this server's process or another, and how far
+        it is.
+        """
         rows = await service.looking_up.run(service.archive.count)
         writer = await service.looking_up.run(service.archive.writer)
-        return Json(
-            {
-                "rows": rows,
-                "writing": writer.doing if writer else None,
-                "since": writer.since if writer else None,
-            }
-        )
+        return Json({"rows": rows, "writer": None if writer is None else asdict(writer)})
 
     @router.get("/healthz", response_class=PlainTextResponse)
     async def health() -> str:
