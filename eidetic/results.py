@@ -29,6 +29,7 @@ _SHOWN = [
     "country",
     "rating",
     "tags",
+    "labels",
 ]
 
 
@@ -56,7 +57,7 @@ class Hit:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
         facts = {name: getattr(self.record, name) for name in _SHOWN}
-        facts["tags"] = list(self.record.tags)
+        facts |= {"tags": list(self.record.tags), "labels": list(self.record.labels)}
         head = {"rank": self.rank, "id": self.id, "score": self.score, "path": self.path}
         return head | facts
 

@@ -6,6 +6,8 @@ one part differs in at most two. So a table for each part is asked for the parts
 to two bits, 137 of 65,536, and only what is found there is compared in full. Nothing is missed.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -102,4 +104,4 @@ def _chunks(sizes: NDArray[np.intp]) -> list[slice]:
     """Cut a row of sizes where they add up to `COMPARED_AT_ONCE`."""
     cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // COMPARED_AT_ONCE)) + 1
     ends = [0, *cuts.tolist(), len(sizes)]
-    return [slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
