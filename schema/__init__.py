@@ -2,6 +2,7 @@
 
 from schema.connection import Connection
 from schema.errors import (
+    ArchiveBusy,
     ArchiveError,
     ArchiveMismatch,
     ArchiveMissing,
@@ -29,6 +30,7 @@ from schema.roots import Root, load_roots, save_roots
 from schema.store import Collection, MemoryStore, Store
 
 __all__ = [
+    "ArchiveBusy",
     "ArchiveError",
     "ArchiveMismatch",
     "ArchiveMissing",

@@ -6,8 +6,8 @@ import pytest
 
 PUBLIC = {
     "schema": (
-        "ArchiveError ArchiveMismatch ArchiveMissing Collection Connection EideticError "
-        "Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
+        "ArchiveBusy ArchiveError ArchiveMismatch ArchiveMissing Collection Connection "
+        "EideticError Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
         "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
     ),
