@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eidetic.archive import Archive, open
+    from eidetic.groups import Duplicate, DuplicateGroups
     from eidetic.results import Hit, Hits, RootStatus, Status
 
-__all__ = ["Archive", "Hit", "Hits", "RootStatus", "Status", "open"]
+__all__ = ["Archive", "Duplicate", "DuplicateGroups", "Hit", "Hits", "RootStatus", "Status", "open"]
 
 _HOMES = {
     "Archive": "eidetic.archive",
     "open": "eidetic.archive",
+    "Duplicate": "eidetic.groups",
+    "DuplicateGroups": "eidetic.groups",
     "Hit": "eidetic.results",
     "Hits": "eidetic.results",
     "RootStatus": "eidetic.results",

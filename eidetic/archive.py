@@ -11,6 +11,7 @@ from eidetic.judging import Judging
 from eidetic.opening import Opening
 from eidetic.part import StrPath
 from eidetic.settings import Settings, load_settings
+from eidetic.tidying import Tidying
 from schema import Collection
 from schema.milvus_store import check_archive_name
 
@@ -48,7 +49,7 @@ def open(
     return Archive(settings, model=model)
 
 
-class Archive(Filling, Finding, Judging, Caring):
+class Archive(Filling, Finding, Judging, Tidying, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

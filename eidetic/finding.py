@@ -9,7 +9,7 @@ from eidetic.part import Part, StrPath
 from eidetic.results import Hits
 from eidetic.show import ROW_ID
 from schema import load_roots
-from search import DEFAULT_K, Query, Row, answer, build_query, image_term
+from search import DEFAULT_K, Arrangement, Query, Row, arranged_answer, build_query, image_term
 
 
 class Finding(Part):
@@ -23,6 +23,8 @@ class Finding(Part):
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
+        fold: bool = False,
+        diversity: float | None = None,
         local_files: bool = True,
     ) -> Hits:
         """Find images by words, by images, or by both, averaged; filters alone list rows.
@@ -34,6 +36,10 @@ class Finding(Part):
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
+            fold: Whether hits of one burst, or of one image in several versions, are folded under
+                the best of them; k and the offset then count what is shown.
+            diversity: How much it counts that hits differ from each other, from 0 to 1, see
+                `search.diversity`; ``None`` for the plain order.
             local_files: Whether the text may name image files of this machine.
 
         Raises:
@@ -46,12 +52,21 @@ class Finding(Part):
         """
         files = [fspath(image) for image in images]
         query = build_query(text, files, k=k, offset=offset, where=where, local_files=local_files)
-        return self._answer(query)
+        return self._answer(query, Arrangement(fold, diversity))
 
     def similar(
-        self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
+        self,
+        image: StrPath,
+        *,
+        k: int = DEFAULT_K,
+        offset: int = 0,
+        where: str = "",
+        fold: bool = False,
+        diversity: float | None = None,
     ) -> Hits:
         """Find the images most like an image file, or like a row by its id.
+
+        What is not said here is as in `search`.
 
         Raises:
             NoUsableImage: The image cannot be read.
@@ -60,15 +75,16 @@ class Finding(Part):
         name = fspath(image)
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
         term = Row(name) if is_id else image_term(name)
-        return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
+        query = Query((term,), k=k, offset=offset, where=where, text=name)
+        return self._answer(query, Arrangement(fold, diversity))
 
-    def _answer(self, query: Query) -> Hits:
+    def _answer(self, query: Query, arrangement: Arrangement) -> Hits:
         store = self._opening.store()
         started = time.perf_counter()
-        matches = answer(query, store=store, encoder=self._opening.encoder)
+        shown = arranged_answer(query, arrangement, store=store, encoder=self._opening.encoder)
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
-            matches,
+            shown,
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=query.text,

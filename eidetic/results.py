@@ -6,6 +6,7 @@ from typing import Any, Self, overload
 
 from schema.records import ImageRecord, Match
 from schema.roots import Root
+from search import Shown
 
 _SHOWN = [
     "view",
@@ -42,12 +43,15 @@ class Hit:
         score: Cosine similarity in [-1, 1], higher is better; ``None`` where rows are listed by
             date, because filters alone were asked for.
         path: Absolute path or URL of the file as it can be opened now.
+        folded: Hits of the same burst or image that are not shown by themselves; their rank is
+            that of this one.
     """
 
     rank: int
     score: float | None
     path: str
     record: ImageRecord
+    folded: "tuple[Hit, ...]" = ()
 
     @property
     def id(self) -> str:
@@ -59,7 +63,8 @@ class Hit:
         facts = {name: getattr(self.record, name) for name in _SHOWN}
         facts |= {"tags": list(self.record.tags), "labels": list(self.record.labels)}
         head = {"rank": self.rank, "id": self.id, "score": self.score, "path": self.path}
-        return head | facts
+        folded = [{"id": e.id, "score": e.score, "path": e.path} for e in self.folded]
+        return head | facts | {"folded": folded}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Hits(Sequence[Hit]):
     @classmethod
     def of(
         cls,
-        matches: Sequence[Match | ImageRecord],
+        shown: Sequence[Shown],
         *,
         roots: Mapping[str, Root],
         offset: int,
@@ -115,10 +120,8 @@ class Hits(Sequence[Hit]):
         took_ms: float,
         total_rows: int,
     ) -> Self:
-        """Number the matches and find their files."""
-        hits = tuple(
-            _hit(rank, match, roots) for rank, match in enumerate(matches, start=offset + 1)
-        )
+        """Number the hits and find their files."""
+        hits = tuple(_hit(rank, each, roots) for rank, each in enumerate(shown, start=offset + 1))
         return cls(query, model, took_ms, total_rows, hits)
 
 
@@ -160,10 +163,12 @@ class Status:
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
 
 
-def _hit(rank: int, match: Match | ImageRecord, roots: Mapping[str, Root]) -> Hit:
-    if isinstance(match, Match):
-        return Hit(rank, match.score, locate(match.record, roots), match.record)
-    return Hit(rank, None, locate(match, roots), match)
+def _hit(rank: int, shown: Shown, roots: Mapping[str, Root]) -> Hit:
+    folded = tuple(_hit(rank, Shown(hit), roots) for hit in shown.folded)
+    found = shown.hit
+    if isinstance(found, Match):
+        return Hit(rank, found.score, locate(found.record, roots), found.record, folded)
+    return Hit(rank, None, locate(found, roots), found, folded)
 
 
 def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:

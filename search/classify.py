@@ -1,7 +1,6 @@
 """Which of some labels fits an image: zero-shot classification with a dual encoder."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,12 +13,9 @@ from embed.resizing import Pixels
 from embed.scoring import takes_no_words
 from schema.errors import NoUsableImage, UsageError
 from schema.records import Vectors
+from search.labels import DEFAULT_TEMPLATE, check_labels, check_template, fill
 from search.query import image_term
 from search.whole import prepare_whole
-from search.words import sound_words
-
-DEFAULT_TEMPLATE = "This is a photo of {}."
-"""The sentence that SigLIP's authors, and transformers' pipeline, make of a label."""
 
 IMAGES_AT_ONCE = 32
 """Images that are prepared, by a thread per core, and then encoded: some 20 MB of pixels."""
@@ -107,19 +103,15 @@ def classify(
         NoUsableImage: None of the files can be read.
         ModelUnavailable: The model cannot be loaded.
     """
-    names = _check_labels(labels)
-    if "{}" not in template:
-        raise UsageError(
-            f"the template {template!r} has no place for the label; write {{}} where it is to "
-            f"stand, as in {DEFAULT_TEMPLATE!r}"
-        )
+    names = check_labels(labels)
+    check_template(template)
     files = [Path(path).expanduser() for path in paths]
     if not files:
         raise UsageError("nothing to classify: give at least one image file")
     model = encoder()
     if model.scoring is None:
         raise takes_no_words(model.spec)
-    texts = model.encode_texts([template.replace("{}", name) for name in names])
+    texts = model.encode_texts(fill(template, names))
     found: list[Classified] = []
     unusable: list[Unusable] = []
     for paths_read, vectors in _encode(files, model, unusable):
@@ -136,19 +128,6 @@ def classify(
             f"none of {len(files)} files can be classified; the first: {unusable[0].detail}"
         )
     return Classification(tuple(found), tuple(unusable))
-
-
-def _check_labels(labels: Sequence[str]) -> list[str]:
-    if not labels:
-        raise UsageError("there are no labels: give at least one, as in --labels cat,dog")
-    names = [
-        sound_words(label, f"label {place} of {len(labels)}")
-        for place, label in enumerate(labels, start=1)
-    ]
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise UsageError(f"the label {twice!r} is given more than once; give it once")
-    return names
 
 
 def _encode(

@@ -22,12 +22,13 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
-        "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
-        "build_query classify compare embed_query evaluate image_term read_captions search "
-        "text_term "
+        "Arrangement Captioned Classification Classified DEFAULT_DIVERSITY DEFAULT_K "
+        "DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD Evaluation Image LabelCount "
+        "LabelScore Query QuerySyntaxError Recall Row Shown Subject Tagging Term Text Unusable "
+        "answer arranged_answer build_query classify compare embed_query evaluate "
+        "find_duplicates image_term read_captions read_filters search tag text_term untag "
     ),
-    "eidetic": ("Archive Hit Hits RootStatus Status open "),
+    "eidetic": ("Archive Duplicate DuplicateGroups Hit Hits RootStatus Status open "),
 }
 
 

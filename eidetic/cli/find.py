@@ -25,6 +25,20 @@ Paths = Annotated[bool, typer.Option("--paths", help="Print paths alone, a line 
 Nul = Annotated[
     bool, typer.Option("-0", "--null", help="Print paths alone, each ended by a NUL byte.")
 ]
+Fold = Annotated[
+    bool,
+    typer.Option("--fold", help="Fold hits of one burst or image under the best of them."),
+]
+Diverse = Annotated[
+    bool, typer.Option("--diverse", help="Hits that differ from each other come first.")
+]
+Diversity = Annotated[
+    float | None,
+    typer.Option(
+        help="How much it counts that hits differ, from 0 to 1; 0.5 with --diverse alone.",
+        metavar="SHARE",
+    ),
+]
 
 
 def search(
@@ -39,6 +53,9 @@ def search(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    fold: Fold = False,
+    diverse: Diverse = False,
+    diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
 ) -> None:
@@ -62,12 +79,20 @@ def search(
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
+        eidetic search dog -k 20 --fold --diverse
+
         eidetic search cat -0 | xargs -0 ls -l
     """
     words = " ".join(query or [])
     with open_archive(context) as archive:
         hits = archive.search(
-            words if query else (), images=image or (), k=k, where=where, offset=offset
+            words if query else (),
+            images=image or (),
+            k=k,
+            where=where,
+            offset=offset,
+            fold=fold,
+            diversity=_diversity(diverse, diversity),
         )
     _show(context, hits, paths=paths, null=null)
 
@@ -78,6 +103,9 @@ def similar(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    fold: Fold = False,
+    diverse: Diverse = False,
+    diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
 ) -> None:
@@ -88,12 +116,25 @@ def similar(
     Examples:
         eidetic similar me.jpg
 
-        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3
+        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3 --fold
     """
     with open_archive(context) as archive:
-        hits = archive.similar(image, k=k, where=where, offset=offset)
+        hits = archive.similar(
+            image,
+            k=k,
+            where=where,
+            offset=offset,
+            fold=fold,
+            diversity=_diversity(diverse, diversity),
+        )
     _show(context, hits, paths=paths, null=null)
 
 
 def _show(context: typer.Context, hits: "Hits", *, paths: bool, null: bool) -> None:
     print_hits(hits, json=options(context).json, paths=paths, null=null)
+
+
+def _diversity(diverse: bool, share: float | None) -> float | None:
+    from search import DEFAULT_DIVERSITY
+
+    return DEFAULT_DIVERSITY if diverse and share is None else share
