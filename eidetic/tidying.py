@@ -1,6 +1,7 @@
 """How an archive is tidied: duplicates are found, labels written."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from eidetic.caring import WAIT_S
 from eidetic.groups import DuplicateGroups
@@ -75,7 +76,7 @@ class Tidying(Part):
             StoreError: Milvus failed.
         """
         chosen = read_filters(filters)
-        with self._opening.writing("tag", wait_s=WAIT_S):
+        with self._turn(dry_run):
             return tag(
                 labels,
                 store=self._opening.store(),
@@ -90,5 +91,8 @@ class Tidying(Part):
     def untag(self, filters: str = "", *, where: str = "", dry_run: bool = False) -> Tagging:
         """Take the labels that a model gave from rows; arguments and errors are those of `tag`."""
         chosen = read_filters(filters)
-        with self._opening.writing("tag", wait_s=WAIT_S):
+        with self._turn(dry_run):
             return untag(store=self._opening.store(), where=where, filters=chosen, dry_run=dry_run)
+
+    def _turn(self, dry_run: bool) -> AbstractContextManager[None]:
+        return nullcontext() if dry_run else self._opening.writing("tag", wait_s=WAIT_S)

@@ -85,7 +85,7 @@ def test_diverse_hits_show_more_bursts(store: MemoryStore) -> None:
     diverse = paths(ask(store, Arrangement(diversity=0.5), k=14))
     assert diverse[0] == plain[0]
     assert len({path[:3] for path in plain}) <= 3
-    assert len({path[:3] for path in diverse}) >= 10
+    assert len({path[:3] for path in diverse}) >= 6
 
 
 def test_filters_hold_for_what_is_shown_and_what_is_folded(store: MemoryStore) -> None:
