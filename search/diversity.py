@@ -3,7 +3,9 @@
 J. Carbonell and J. Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents
 and Producing Summaries" (SIGIR 1998): each next hit is the one with the greatest
 
-    share * relevance - (1 - share) * likeness to the most like of the hits before it.
+    (1 - diversity) * relevance - diversity * likeness to the most like of the hits before it
+
+with the diversity as one less the paper's lambda.
 
 Cosines of a text with images and of images with each other lie on different levels, which also
 differ by model. So relevance is told from 0, the last of the candidates, to 1, the first; and
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 from schema.errors import UsageError
 from schema.records import Vectors
 
-DEFAULT_DIVERSITY = 0.5
-"""Share of likeness against relevance; docs/tidying.md has what shares do."""
+DEFAULT_DIVERSITY = 0.4
+"""Beyond it relevance is lost quickly: docs/tidying.md has the figures of every share."""
 
 POOL = 200
 """Candidates that are put in order together. The next 200 are so by themselves, whatever page is

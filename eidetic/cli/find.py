@@ -35,7 +35,7 @@ Diverse = Annotated[
 Diversity = Annotated[
     float | None,
     typer.Option(
-        help="How much it counts that hits differ, from 0 to 1; 0.5 with --diverse alone.",
+        help="How much it counts that hits differ, from 0 to 1; 0.4 with --diverse alone.",
         metavar="SHARE",
     ),
 ]

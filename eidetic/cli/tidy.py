@@ -89,7 +89,7 @@ def tag(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="How far a label must stand out, in standard deviations; by default 2.2. More "
+            help="How far a label must stand out, in standard deviations; by default 2.5. More "
             "gives fewer labels and fewer wrong ones.",
             metavar="Z",
         ),
