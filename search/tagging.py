@@ -28,8 +28,8 @@ from schema.store import Store
 from search.labels import DEFAULT_TEMPLATE, check_labels, check_template, fill
 
 DEFAULT_TAG_THRESHOLD = 2.5
-"""Standard deviations. Precision and recall are in balance at 2.2 with both models measured; a wrong
-label is worse than a missing one."""
+"""Standard deviations. Precision and recall are in balance at 2.2 with both models measured; a
+wrong label is worse than a missing one."""
 
 _NEUTRAL = """
     person man woman child crowd face dog cat bird horse cow fish insect flower tree forest grass
