@@ -4,6 +4,7 @@ from os import fspath
 from types import TracebackType
 from typing import Self
 
+from eidetic.browsing import Browsing
 from eidetic.caring import Caring
 from eidetic.filling import Filling
 from eidetic.finding import Finding
@@ -49,7 +50,7 @@ def open(
     return Archive(settings, model=model)
 
 
-class Archive(Filling, Finding, Judging, Tidying, Caring):
+class Archive(Filling, Finding, Browsing, Judging, Tidying, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

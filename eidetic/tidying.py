@@ -13,7 +13,7 @@ from search import (
     DUPLICATE_THRESHOLD,
     Tagging,
     find_duplicates,
-    read_filters,
+    only_filters,
     tag,
     untag,
 )
@@ -39,7 +39,7 @@ class Tidying(Part):
             ArchiveMissing: Nothing has been ingested yet.
             StoreError: Milvus failed.
         """
-        chosen = read_filters(filters)
+        chosen = only_filters(filters)
         found = find_duplicates(
             self._opening.store(), threshold=threshold, where=where, filters=chosen
         )
@@ -75,7 +75,7 @@ class Tidying(Part):
             ModelUnavailable: The archive's model cannot be loaded.
             StoreError: Milvus failed.
         """
-        chosen = read_filters(filters)
+        chosen = only_filters(filters)
         with self._turn(dry_run):
             return tag(
                 labels,
@@ -90,7 +90,7 @@ class Tidying(Part):
 
     def untag(self, filters: str = "", *, where: str = "", dry_run: bool = False) -> Tagging:
         """Take the labels that a model gave from rows; arguments and errors are those of `tag`."""
-        chosen = read_filters(filters)
+        chosen = only_filters(filters)
         with self._turn(dry_run):
             return untag(store=self._opening.store(), where=where, filters=chosen, dry_run=dry_run)
 

@@ -7,6 +7,7 @@ from search.classify import (
     LabelScore,
     Unusable,
     classify,
+    classify_rows,
 )
 from search.compare import Subject, compare
 from search.diversity import DEFAULT_DIVERSITY
@@ -14,20 +15,24 @@ from search.duplicates import DEFAULT_THRESHOLD as DUPLICATE_THRESHOLD
 from search.duplicates import find_duplicates
 from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.labels import DEFAULT_TEMPLATE
 from search.query import (
     DEFAULT_K,
     Image,
+    PreparedImage,
     Query,
     Row,
     Term,
     Text,
     build_query,
     image_term,
+    read_filters,
     text_term,
 )
-from search.selection import read_filters
+from search.selection import only_filters
+from search.suggest import Suggestion, Suggestions, suggest
 from search.tagging import DEFAULT_TAG_THRESHOLD, LabelCount, Tagging, tag, untag
 
 __all__ = [
@@ -40,16 +45,21 @@ __all__ = [
     "Captioned",
     "Classification",
     "Classified",
+    "Count",
     "Evaluation",
+    "Facets",
     "Image",
     "LabelCount",
     "LabelScore",
+    "PreparedImage",
     "Query",
     "QuerySyntaxError",
     "Recall",
     "Row",
     "Shown",
     "Subject",
+    "Suggestion",
+    "Suggestions",
     "Tagging",
     "Term",
     "Text",
@@ -58,14 +68,18 @@ __all__ = [
     "arranged_answer",
     "build_query",
     "classify",
+    "classify_rows",
     "compare",
+    "count_facets",
     "embed_query",
     "evaluate",
     "find_duplicates",
     "image_term",
+    "only_filters",
     "read_captions",
     "read_filters",
     "search",
+    "suggest",
     "tag",
     "text_term",
     "untag",

@@ -12,7 +12,7 @@ from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
 from search.exclusion import search_without
 from search.listing import list_rows
-from search.query import Image, Query, Row, Term, Text
+from search.query import Image, PreparedImage, Query, Row, Term, Text
 
 LoadEncoder = Callable[[], Encoder]
 """Returns the encoder, loading it at the first call."""
@@ -80,6 +80,8 @@ def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:
             vector: Vector = encoder().encode_texts([term.words])[0]
         case Image():
             vector = encoder().encode_images([prepare(term, encoder())])[0]
+        case PreparedImage():
+            vector = encoder().encode_images([term.pixels])[0]
         case Row():
             vector = _stored_vector(term.id, store)
     return vector

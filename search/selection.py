@@ -2,11 +2,11 @@
 
 from schema.errors import UsageError
 from schema.filters import Filter
-from search.conditions import condition
 from search.grammar import parse
+from search.query import read_filters
 
 
-def read_filters(text: str) -> tuple[Filter, ...]:
+def only_filters(text: str) -> tuple[Filter, ...]:
     """Return the conditions of a query that has filters alone, as in "in:holidays/ date:2019".
 
     Raises:
@@ -19,4 +19,4 @@ def read_filters(text: str) -> tuple[Filter, ...]:
             f"{text!r} has words or images to look for; rows are chosen by filters here, as in "
             "'in:holidays/ date:2019'"
         )
-    return tuple(condition(part, query.source) for part in query.filters)
+    return read_filters(text)

@@ -22,13 +22,16 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
-        "Arrangement Captioned Classification Classified DEFAULT_DIVERSITY DEFAULT_K "
-        "DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD Evaluation Image LabelCount "
-        "LabelScore Query QuerySyntaxError Recall Row Shown Subject Tagging Term Text Unusable "
-        "answer arranged_answer build_query classify compare embed_query evaluate "
-        "find_duplicates image_term read_captions read_filters search tag text_term untag "
+        "Arrangement Captioned Classification Classified Count DEFAULT_DIVERSITY DEFAULT_K "
+        "DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD Evaluation Facets Image "
+        "LabelCount LabelScore PreparedImage Query QuerySyntaxError Recall Row Shown Subject "
+        "Suggestion Suggestions Tagging Term Text Unusable answer arranged_answer build_query "
+        "classify classify_rows compare count_facets embed_query evaluate find_duplicates "
+        "image_term only_filters read_captions read_filters search suggest tag text_term untag "
     ),
+    "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive Duplicate DuplicateGroups Hit Hits RootStatus Status open "),
+    "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 
 

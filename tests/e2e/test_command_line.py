@@ -209,7 +209,7 @@ def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
 
 COMMANDS = (
     "ingest", "search", "similar", "classify", "compare", "status", "show", "roots", "doctor",
-    "models", "evaluate", "demo",
+    "models", "evaluate", "serve", "demo",
 )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ def test_help_imports_neither_milvus_nor_numpy(environ: dict[str, str]) -> None:
         "import sys\n"
         "from eidetic.cli import run\n"
         "assert run(['--help']) == 0\n"
-        "heavy = {'pymilvus', 'numpy', 'torch', 'onnxruntime'} & set(sys.modules)\n"
+        "heavy = {'pymilvus', 'numpy', 'torch', 'onnxruntime', 'fastapi'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     done = subprocess.run(
