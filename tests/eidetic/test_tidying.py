@@ -105,8 +105,9 @@ def test_hits_fold_and_differ_on_the_command_line(images: Path, command: Command
     assert "+" not in command(*query)
     plain = json.loads(command(*query, "--json"))["hits"]
     assert [hit["folded"] for hit in plain] == [[], [], []]
-    diverse = json.loads(command(*query, "--diverse", "--json"))["hits"]
+    diverse = json.loads(command(*query, "--diversity", "0.8", "--json"))["hits"]
     assert not set(below(images, diverse)[1:]) & {"small/copy of one.png", "small/one.jpg"}
+    assert len(json.loads(command(*query, "--diverse", "--json"))["hits"]) == 3
     least = command("search", "red", "--diversity", "0", "--json", "-green")
     assert below(images, json.loads(least)["hits"])[0] == "red.png"
     command(*query, "--diversity", "2", code=2, says="a share from 0")
