@@ -11,6 +11,7 @@ from eidetic.finding import Finding
 from eidetic.judging import Judging
 from eidetic.opening import Opening
 from eidetic.part import StrPath
+from eidetic.presenting import Presenting
 from eidetic.settings import Settings, load_settings
 from eidetic.tidying import Tidying
 from schema import Collection
@@ -50,7 +51,7 @@ def open(
     return Archive(settings, model=model)
 
 
-class Archive(Filling, Finding, Browsing, Judging, Tidying, Caring):
+class Archive(Filling, Finding, Browsing, Presenting, Judging, Tidying, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

@@ -1,6 +1,7 @@
 """From a question to the rows that answer it, and how well they do."""
 
 from search.arrange import Arrangement, Shown, arranged_answer
+from search.captions import Captioned, read_captions
 from search.classify import (
     Classification,
     Classified,
@@ -14,7 +15,8 @@ from search.diversity import DEFAULT_DIVERSITY
 from search.duplicates import DEFAULT_THRESHOLD as DUPLICATE_THRESHOLD
 from search.duplicates import find_duplicates
 from search.engine import answer, embed_query, search
-from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.evaluate import evaluate
+from search.evaluation import Evaluation, Failure, Recall
 from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.labels import DEFAULT_TEMPLATE
@@ -48,6 +50,7 @@ __all__ = [
     "Count",
     "Evaluation",
     "Facets",
+    "Failure",
     "Image",
     "LabelCount",
     "LabelScore",

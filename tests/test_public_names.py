@@ -19,15 +19,17 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
+        "Originals Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes "
+        "require_local "
     ),
     "search": (
         "Arrangement Captioned Classification Classified Count DEFAULT_DIVERSITY DEFAULT_K "
-        "DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD Evaluation Facets Image "
-        "LabelCount LabelScore PreparedImage Query QuerySyntaxError Recall Row Shown Subject "
-        "Suggestion Suggestions Tagging Term Text Unusable answer arranged_answer build_query "
-        "classify classify_rows compare count_facets embed_query evaluate find_duplicates "
-        "image_term only_filters read_captions read_filters search suggest tag text_term untag "
+        "DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD Evaluation Facets Failure "
+        "Image LabelCount LabelScore PreparedImage Query QuerySyntaxError Recall Row Shown "
+        "Subject Suggestion Suggestions Tagging Term Text Unusable answer arranged_answer "
+        "build_query classify classify_rows compare count_facets embed_query evaluate "
+        "find_duplicates image_term only_filters read_captions read_filters search suggest "
+        "tag text_term untag "
     ),
     "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive Duplicate DuplicateGroups Hit Hits RootStatus Status open "),

@@ -1,15 +1,22 @@
 """Commands that find images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from eidetic.cli.hits_output import (
+    CopyTo,
+    Csv,
+    Gallery,
+    HitsOutput,
+    LinkTo,
+    Nul,
+    Open,
+    Paths,
+    Show,
+)
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import print_hits
-
-if TYPE_CHECKING:
-    from eidetic.results import Hits
 
 K = Annotated[int, typer.Option("-k", "--count", help="How many hits.", metavar="K")]
 Where = Annotated[
@@ -21,10 +28,6 @@ Where = Annotated[
     ),
 ]
 Offset = Annotated[int, typer.Option(help="Pass over this many of the best hits.", metavar="N")]
-Paths = Annotated[bool, typer.Option("--paths", help="Print paths alone, a line each.")]
-Nul = Annotated[
-    bool, typer.Option("-0", "--null", help="Print paths alone, each ended by a NUL byte.")
-]
 Fold = Annotated[
     bool,
     typer.Option("--fold", help="Fold hits of one burst or image under the best of them."),
@@ -58,6 +61,12 @@ def search(
     diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
+    csv: Csv = False,
+    show: Show = False,
+    copy_to: CopyTo = None,
+    link_to: LinkTo = None,
+    gallery: Gallery = None,
+    open_hits: Open = False,
 ) -> None:
     """Find images by words, by image, or by both.
 
@@ -82,7 +91,22 @@ def search(
         eidetic search dog -k 20 --fold --diverse
 
         eidetic search cat -0 | xargs -0 ls -l
+
+        eidetic search cat -k 50 --gallery cats.html --open
+
+        eidetic search cat -k 50 --copy-to ~/cats
     """
+    ready = HitsOutput(
+        json=options(context).json,
+        paths=paths,
+        null=null,
+        csv=csv,
+        show=show,
+        copy_to=copy_to,
+        link_to=link_to,
+        gallery=gallery,
+        open=open_hits,
+    ).check()
     words = " ".join(query or [])
     with open_archive(context) as archive:
         hits = archive.search(
@@ -94,7 +118,8 @@ def search(
             fold=fold,
             diversity=_diversity(diverse, diversity),
         )
-    _show(context, hits, paths=paths, null=null)
+    # Closed by now: another command need not wait for what reads this one's output.
+    ready.deliver(archive, hits)
 
 
 def similar(
@@ -108,6 +133,12 @@ def similar(
     diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
+    csv: Csv = False,
+    show: Show = False,
+    copy_to: CopyTo = None,
+    link_to: LinkTo = None,
+    gallery: Gallery = None,
+    open_hits: Open = False,
 ) -> None:
     """Find the images most like one image.
 
@@ -117,7 +148,20 @@ def similar(
         eidetic similar me.jpg
 
         eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3 --fold
+
+        eidetic similar me.jpg --csv > hits.csv
     """
+    ready = HitsOutput(
+        json=options(context).json,
+        paths=paths,
+        null=null,
+        csv=csv,
+        show=show,
+        copy_to=copy_to,
+        link_to=link_to,
+        gallery=gallery,
+        open=open_hits,
+    ).check()
     with open_archive(context) as archive:
         hits = archive.similar(
             image,
@@ -127,11 +171,7 @@ def similar(
             fold=fold,
             diversity=_diversity(diverse, diversity),
         )
-    _show(context, hits, paths=paths, null=null)
-
-
-def _show(context: typer.Context, hits: "Hits", *, paths: bool, null: bool) -> None:
-    print_hits(hits, json=options(context).json, paths=paths, null=null)
+    ready.deliver(archive, hits)
 
 
 def _diversity(diverse: bool, share: float | None) -> float | None:

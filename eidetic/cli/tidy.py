@@ -8,7 +8,8 @@ import typer
 from eidetic.cli.find import Where
 from eidetic.cli.labels import read_labels
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import human_bytes, print_json, print_paths, print_table, printable
+from eidetic.cli.output import human_bytes, print_json, print_paths, print_table
+from eidetic.printable import printable
 
 if TYPE_CHECKING:
     from eidetic.groups import DuplicateGroups

@@ -102,6 +102,8 @@ def test_hits_fold_and_differ_on_the_command_line(images: Path, command: Command
     assert set(hits[0]["folded"][0]) == {"id", "score", "path"}
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert "+2" in command(*query, "--fold")
+    under = [each["path"] for each in hits[0]["folded"]]
+    assert "|".join(under) in command(*query, "--fold", "--csv")
     assert "+" not in command(*query)
     plain = json.loads(command(*query, "--json"))["hits"]
     assert [hit["folded"] for hit in plain] == [[], [], []]
