@@ -18,8 +18,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def as_csv(hits: Iterable["Hit"]) -> bytes:
     """Return hits as RFC 4180 has it, in UTF-8; the header's names are the keys of ``--json``.
 
-    Of hits folded under another their paths are told. Unknown values are empty. A text that a spreadsheet would take for a formula gets an apostrophe
-    before it; numbers stay as they are. A byte of a path that is no UTF-8 is shown as an escape.
+    Hits folded under another are told by their paths. Unknown values are empty. A text that a
+    spreadsheet would take for a formula gets an apostrophe before it; numbers stay as they are. A
+    byte of a path that is no UTF-8 is shown as an escape.
     """
     from eidetic.results import Hit
 
