@@ -85,6 +85,8 @@ def test_paths_are_of_what_could_go(images: Path, command: Command) -> None:
         "small/copy of one.png", "small/one.jpg", "small/two.jpg",
     ]  # fmt: skip
     assert command("duplicates", "--paths").splitlines() == surplus
+    alone = json.loads(command("duplicates", "--json", "-in:small/"))["groups"]
+    assert alone == []
     table = command("duplicates", says="2 groups; 3 files")
     assert (table.count("256 x 256"), table.count("128 x 128")) == (4, 1)
     for path in surplus:
