@@ -11,7 +11,16 @@ from eidetic.results import Hits
 from eidetic.show import ROW_ID
 from embed import Encoder, TextEncoder
 from schema import Store, load_roots
-from search import DEFAULT_K, PreparedImage, Query, Row, answer, build_query, image_term
+from search import (
+    DEFAULT_K,
+    Arrangement,
+    PreparedImage,
+    Query,
+    Row,
+    arranged_answer,
+    build_query,
+    image_term,
+)
 
 
 class Finding(Part):
@@ -25,6 +34,8 @@ class Finding(Part):
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
+        fold: bool = False,
+        diversity: float | None = None,
         local_files: bool = True,
         descriptions: bool = False,
     ) -> Hits:
@@ -37,6 +48,10 @@ class Finding(Part):
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
+            fold: Whether hits of one burst, or of one image in several versions, are folded under
+                the best of them; k and the offset then count what is shown.
+            diversity: How much it counts that hits differ from each other, from 0 to 1, see
+                `search.diversity`; ``None`` for the plain order.
             local_files: Whether the text may name image files of this machine.
             descriptions: Whether to look among what is written of the images, see
                 `refresh_descriptions`, and not at the images themselves.
@@ -51,12 +66,21 @@ class Finding(Part):
         """
         given = [i if isinstance(i, PreparedImage) else fspath(i) for i in images]
         query = build_query(text, given, k=k, offset=offset, where=where, local_files=local_files)
-        return self._answer(query, descriptions=descriptions)
+        return self._answer(query, Arrangement(fold, diversity), descriptions=descriptions)
 
     def similar(
-        self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
+        self,
+        image: StrPath,
+        *,
+        k: int = DEFAULT_K,
+        offset: int = 0,
+        where: str = "",
+        fold: bool = False,
+        diversity: float | None = None,
     ) -> Hits:
         """Find the images most like an image file, or like a row by its id.
+
+        What is not said here is as in `search`.
 
         Raises:
             NoUsableImage: The image cannot be read.
@@ -65,7 +89,8 @@ class Finding(Part):
         name = fspath(image)
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
         term = Row(name) if is_id else image_term(name)
-        return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
+        query = Query((term,), k=k, offset=offset, where=where, text=name)
+        return self._answer(query, Arrangement(fold, diversity))
 
     def encoder(self) -> Encoder:
         """Return the archive's encoder, loading it at the first call.
@@ -76,7 +101,9 @@ class Finding(Part):
         """
         return self._opening.encoder()
 
-    def _answer(self, query: Query, *, descriptions: bool = False) -> Hits:
+    def _answer(
+        self, query: Query, arrangement: Arrangement, *, descriptions: bool = False
+    ) -> Hits:
         store: Store = self._opening.store()
         encoder: Callable[[], TextEncoder] = self._opening.query_encoder
         model = self._opening.query_model
@@ -85,10 +112,10 @@ class Finding(Part):
             store, encoder = self._opening.described(), self._opening.description_encoder
             model = store.collection.model
         started = time.perf_counter()
-        matches = answer(query, store=store, encoder=encoder)
+        shown = arranged_answer(query, arrangement, store=store, encoder=encoder)
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
-            matches,
+            shown,
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=query.text,

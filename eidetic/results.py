@@ -8,6 +8,7 @@ from typing import Any, Self, overload
 from schema.descriptions import DescriptionStore
 from schema.records import ImageRecord, Match
 from schema.roots import Root
+from search import Shown
 
 _SHOWN = [
     "view",
@@ -31,6 +32,7 @@ _SHOWN = [
     "country",
     "rating",
     "tags",
+    "labels",
 ]
 
 
@@ -43,12 +45,15 @@ class Hit:
         score: Cosine similarity in [-1, 1], higher is better; ``None`` where rows are listed by
             date, because filters alone were asked for.
         path: Absolute path or URL of the file as it can be opened now.
+        folded: Hits of the same burst or image that are not shown by themselves; their rank is
+            that of this one.
     """
 
     rank: int
     score: float | None
     path: str
     record: ImageRecord
+    folded: "tuple[Hit, ...]" = ()
 
     @property
     def id(self) -> str:
@@ -64,9 +69,10 @@ class Hit:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
         facts = {name: getattr(self.record, name) for name in _SHOWN}
-        facts["tags"] = list(self.record.tags)
+        facts |= {"tags": list(self.record.tags), "labels": list(self.record.labels)}
         head = {"rank": self.rank, "id": self.id, "score": self.score, "path": self.path}
-        return head | facts
+        folded = [{"id": e.id, "score": e.score, "path": e.path} for e in self.folded]
+        return head | facts | {"folded": folded}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ class Hits(Sequence[Hit]):
     @classmethod
     def of(
         cls,
-        matches: Sequence[Match | ImageRecord],
+        shown: Sequence[Shown],
         *,
         roots: Mapping[str, Root],
         offset: int,
@@ -122,10 +128,8 @@ class Hits(Sequence[Hit]):
         took_ms: float,
         total_rows: int,
     ) -> Self:
-        """Number the matches and find their files."""
-        hits = tuple(
-            _hit(rank, match, roots) for rank, match in enumerate(matches, start=offset + 1)
-        )
+        """Number the hits and find their files."""
+        hits = tuple(_hit(rank, each, roots) for rank, each in enumerate(shown, start=offset + 1))
         return cls(query, model, took_ms, total_rows, hits)
 
 
@@ -197,10 +201,12 @@ def capture_time(record: ImageRecord) -> str:
     return clock.strftime("%Y-%m-%d %H:%M")
 
 
-def _hit(rank: int, match: Match | ImageRecord, roots: Mapping[str, Root]) -> Hit:
-    if isinstance(match, Match):
-        return Hit(rank, match.score, locate(match.record, roots), match.record)
-    return Hit(rank, None, locate(match, roots), match)
+def _hit(rank: int, shown: Shown, roots: Mapping[str, Root]) -> Hit:
+    folded = tuple(_hit(rank, Shown(hit), roots) for hit in shown.folded)
+    found = shown.hit
+    if isinstance(found, Match):
+        return Hit(rank, found.score, locate(found.record, roots), found.record, folded)
+    return Hit(rank, None, locate(found, roots), found, folded)
 
 
 def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:

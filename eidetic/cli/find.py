@@ -28,6 +28,20 @@ Where = Annotated[
     ),
 ]
 Offset = Annotated[int, typer.Option(help="Pass over this many of the best hits.", metavar="N")]
+Fold = Annotated[
+    bool,
+    typer.Option("--fold", help="Fold hits of one burst or image under the best of them."),
+]
+Diverse = Annotated[
+    bool, typer.Option("--diverse", help="Hits that differ from each other come first.")
+]
+Diversity = Annotated[
+    float | None,
+    typer.Option(
+        help="How much it counts that hits differ, from 0 to 1; 0.4 with --diverse alone.",
+        metavar="SHARE",
+    ),
+]
 
 
 def search(
@@ -42,6 +56,9 @@ def search(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    fold: Fold = False,
+    diverse: Diverse = False,
+    diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
     descriptions: Annotated[
@@ -91,6 +108,8 @@ def search(
 
         eidetic search "شاطئ" --text-model altclip-m9
 
+        eidetic search dog -k 20 --fold --diverse
+
         eidetic search cat -0 | xargs -0 ls -l
 
         eidetic search cat -k 50 --gallery cats.html --open
@@ -117,6 +136,8 @@ def search(
             where=where,
             offset=offset,
             descriptions=descriptions,
+            fold=fold,
+            diversity=_diversity(diverse, diversity),
         )
     # Closed by now: another command need not wait for what reads this one's output.
     ready.deliver(archive, hits)
@@ -128,6 +149,9 @@ def similar(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    fold: Fold = False,
+    diverse: Diverse = False,
+    diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
     csv: Csv = False,
@@ -144,7 +168,7 @@ def similar(
     Examples:
         eidetic similar me.jpg
 
-        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3
+        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3 --fold
 
         eidetic similar me.jpg --csv > hits.csv
     """
@@ -160,5 +184,18 @@ def similar(
         open=open_hits,
     ).check()
     with open_archive(context) as archive:
-        hits = archive.similar(image, k=k, where=where, offset=offset)
+        hits = archive.similar(
+            image,
+            k=k,
+            where=where,
+            offset=offset,
+            fold=fold,
+            diversity=_diversity(diverse, diversity),
+        )
     ready.deliver(archive, hits)
+
+
+def _diversity(diverse: bool, share: float | None) -> float | None:
+    from search import DEFAULT_DIVERSITY
+
+    return DEFAULT_DIVERSITY if diverse and share is None else share

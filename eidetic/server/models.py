@@ -33,6 +33,10 @@ class SearchOptions(BaseModel):
         "", max_length=MAX_WHERE_CHARS, description="A Milvus expression that rows must fulfil."
     )
 
+    fold: bool = Field(
+        False, description="Whether hits of one burst or image are folded under the best of them."
+    )
+
     def as_options(self) -> dict[str, Any]:
         """Return them as arguments."""
         return {name: getattr(self, name) for name in SearchOptions.model_fields}
