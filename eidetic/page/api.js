@@ -40,13 +40,14 @@ async function ask(path, options = {}) {
 /** Find images by words (and files): the answer of /api/search. */
 export async function search({ q, files, k, offset, signal }) {
   if (!files.length) {
-    const asked = new URLSearchParams({ q, k, offset });
+    const asked = new URLSearchParams({ q, k, offset, fold: true });
     return (await ask(`/api/search?${asked}`, { signal })).json();
   }
   const body = new FormData();
   body.set("q", q);
   body.set("k", k);
   body.set("offset", offset);
+  body.set("fold", "true");
   for (const file of files) body.append("image", file, file.name || "image");
   return (await ask("/api/search", { method: "POST", body, signal })).json();
 }

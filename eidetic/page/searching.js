@@ -5,12 +5,11 @@ import { joinQuery } from "./query.js";
 import * as state from "./state.js";
 import { batch } from "./view.js";
 
-// Few enough to come at once, enough to fill a screen.
+// Few enough to come at once, enough to fill a screen; then what ten screens take; then many at a
+// time, because the server goes through all the former ones again to fold or sort them.
 const FIRST_PAGE = 60;
-const NEXT_PAGE = 240;
-
-// A list by date is sorted anew for every page of it: fewer of them, of the largest k.
-const NEXT_LISTED = 1000;
+const SECOND_PAGE = 240;
+const NEXT_PAGE = 1000;
 
 // The server's own limit on k and offset together.
 const MOST_HITS = 16_384;
@@ -61,8 +60,8 @@ export async function search({ mayBeKept = false } = {}) {
 export async function more() {
   if (state.phase.value !== "done" || state.isComplete.value) return;
   const before = state.hits.value;
-  const isList = before[0]?.score === null;
-  const k = Math.min(isList ? NEXT_LISTED : NEXT_PAGE, MOST_HITS - before.length);
+  const isSecond = before.length <= FIRST_PAGE && before[0].score !== null;
+  const k = Math.min(isSecond ? SECOND_PAGE : NEXT_PAGE, MOST_HITS - before.length);
   state.phase.value = "more";
   await guarded(async (signal) => {
     const answer = await fetchPage(before.length, k, signal);

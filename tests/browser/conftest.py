@@ -1,4 +1,4 @@
-"""The page in a real browser: Debian's Chromium, a whole server process, an archive of 2,000 images.
+"""The page in a real browser: Debian's Chromium, a whole server process, an archive of 2,005 rows.
 
 Whatever a test does, the browser may not report an error, a breach of the content security policy,
 or a request to another host: the fixture `page` looks at its end.
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +23,8 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 import eidetic
-from schema import Connection, Embedded, MilvusStore
+from schema import Connection, Embedded, MilvusStore, content_hash, row_id
+from tests.images import write_image
 
 EIDETIC = str(Path(sys.executable).with_name("eidetic"))
 COLOURS = ("red", "green", "blue", "yellow", "white", "black", "purple", "orange", "brown", "pink")
@@ -31,7 +32,9 @@ SHAPES = ((160, 120), (120, 160), (200, 80), (120, 120))
 CAMERAS = ("D80", "EOS 5D", "X100")
 HOSTILE = ("<img src=x onerror=alert(1)>.png", "two\nlines.png", "turned\u202egnp.exe.png")
 COPIES = 49
-"""Of each of the 40 images; files of known bytes are not embedded again."""
+"""Of each of the 40 images. Their rows are written without embedding them."""
+
+ROWS = 2005
 
 BREACHES = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -43,6 +46,8 @@ new PerformanceObserver((list) => {
 """
 
 expect.set_options(timeout=20_000)
+
+QUESTION = "a wall"
 
 NewPage = Callable[..., Page]
 
@@ -64,48 +69,64 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ImageDraw.Draw(image).ellipse((20, 20, 60 + n, 60 + n), fill=other)
         exif = Image.Exif()
         exif[0x0110] = CAMERAS[n % 3]
-        exif[0x9003] = f"{2015 + n % 4}:{1 + n % 12:02}:05 12:30:00"
+        exif[0x9003] = f"{2015 + n % 4}:{1 + n % 12:02}:{5 + n // 12:02} 12:30:00"
         if n == 0:
             exif[0x8825] = {1: "N", 2: (48.0, 51.0, 0.0), 3: "E", 4: (2.0, 21.0, 0.0)}
         path = folder / "originals" / f"{colour}-{n:02}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, exif=exif)
-    odd = folder / "odd"
-    odd.mkdir()
     for n, name in enumerate(HOSTILE):
-        Image.new("RGB", (90 + n, 90), COLOURS[n]).save(odd / name)
+        write_image(folder / "odd" / name, COLOURS[n], (90 + n, 90))
+    for name in ("one.png", "two.png"):
+        write_image(folder / "pairs" / name, "magenta", (100, 80))
     return folder
 
 
 @pytest.fixture(scope="session")
 def environ(images: Path) -> dict[str, str]:
-    """Where an archive of 2,003 images is, made by two ingests with the built-in model."""
+    """Where an archive is: 45 files ingested with the built-in model, and many rows beside."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EIDETIC_")}
     data = images.parent / "data"
-    originals = sorted((images / "originals").iterdir())
     with eidetic.open(model="builtin", data_dir=data) as archive:
-        archive.ingest([images])
-        for n in range(COPIES):
-            copies = images / f"copies-{n:02}"
-            copies.mkdir()
-            for path in originals:
-                os.link(path, copies / f"{n:02}-{path.name}")
         archive.ingest([images])
         uri = archive.status().uri
     with MilvusStore.open(Connection(uri), "default") as store:
-        set_apart(store)
+        write_copies(store, images)
     return kept | {"EIDETIC_DATA_DIR": str(data), "XDG_CONFIG_HOME": str(images.parent)}
 
 
-def set_apart(store: MilvusStore) -> None:
-    """Turn every vector a little, for an index of copies alone leads from none to another."""
+def write_copies(store: MilvusStore, images: Path) -> None:
+    """Write files that differ from the originals in a byte or two, and rows with vectors near theirs.
+
+    To embed 2,000 images would take a minute. Rows of one vector would not do: an index of copies
+    alone leads from none to another.
+    """
     rng = np.random.default_rng(0)
-    for ids, vectors in list(store.iterate_vectors()):
-        turned = vectors + 0.02 * rng.standard_normal(vectors.shape)
-        turned /= np.linalg.norm(turned, axis=1, keepdims=True)
-        records = store.get(ids)
-        rows = zip(ids, turned.astype(np.float32), strict=True)
-        store.upsert([Embedded(records[each], vector) for each, vector in rows])
+    originals = {
+        record.id: record for record in store.iterate() if record.path.startswith("originals/")
+    }
+    vectors = store.vectors(list(originals))
+    for n in range(COPIES):
+        rows = []
+        for each, original in originals.items():
+            path = f"copies-{n:02}/{n:02}-{original.name}"
+            data = (images / original.path).read_bytes() + bytes([n])
+            (images / path).parent.mkdir(exist_ok=True)
+            (images / path).write_bytes(data)
+            record = replace(
+                original,
+                id=row_id(original.root, path),
+                path=path,
+                content=content_hash(data),
+                size_bytes=len(data),
+                mtime_ns=(images / path).stat().st_mtime_ns,
+                # An hour apart they are no burst, and without a hash not one image.
+                taken_at=(original.taken_at or 0) + (n + 1) * 3_600_000,
+                phash=None,
+            )
+            turned = vectors[each] + 0.02 * rng.standard_normal(len(vectors[each]))
+            rows.append(Embedded(record, (turned / np.linalg.norm(turned)).astype(np.float32)))
+        store.upsert(rows)
 
 
 @contextmanager
@@ -199,8 +220,8 @@ def new_page(browser: Browser, address: str, reports: Reports) -> Iterator[NewPa
 
 @pytest.fixture
 def page(new_page: NewPage) -> Page:
-    """The page as it opens, with its first images."""
-    page = new_page()
+    """The page with the first images of a question, which is faster than listing all by date."""
+    page = new_page(f"/?q={QUESTION.replace(' ', '+')}")
     expect(tiles(page).first).to_be_visible()
     return page
 
