@@ -37,17 +37,21 @@ async function ask(path, options = {}) {
   throw new Problem(told);
 }
 
-/** Find images by words (and files): the answer of /api/search. */
-export async function search({ q, files, k, offset, signal }) {
+/**
+ * Find images by words (and files): the answer of /api/search.
+ *
+ * @param {boolean} fold whether hits that are nearly the same are folded under the best of them.
+ */
+export async function search({ q, files, k, offset, fold, signal }) {
   if (!files.length) {
-    const asked = new URLSearchParams({ q, k, offset, fold: true });
+    const asked = new URLSearchParams({ q, k, offset, fold });
     return (await ask(`/api/search?${asked}`, { signal })).json();
   }
   const body = new FormData();
   body.set("q", q);
   body.set("k", k);
   body.set("offset", offset);
-  body.set("fold", "true");
+  body.set("fold", fold);
   for (const file of files) body.append("image", file, file.name || "image");
   return (await ask("/api/search", { method: "POST", body, signal })).json();
 }

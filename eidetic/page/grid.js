@@ -12,6 +12,7 @@ import { batch, computed, effect, html, signal, untracked, useEffect, useLayoutE
 // Beyond the window, in windows: drawn already; and where the next hits are asked for.
 const DRAWN_BEYOND = 0.75;
 const ASKED_BEYOND = 3;
+const UNSCROLLED_MS = 1000;
 
 const width = signal(0);
 
@@ -28,10 +29,18 @@ const range = computed(() => {
   return rowsBetween(rows.value, above - beyond, below + beyond).join(" ");
 });
 
+let asking = 0;
+
 effect(() => {
   const { above, below } = seen.value;
   const isNear = below + (below - above) * ASKED_BEYOND > heightOf(rows.value);
-  if (width.value && isNear && state.phase.value === "done") untracked(more);
+  const isTime = width.value > 0 && isNear && state.phase.value === "done";
+  clearTimeout(asking);
+  if (!isTime) return;
+  // Who has not begun to scroll waits for thumbnails rather than for more hits.
+  const hasRoom = above <= 0 && heightOf(rows.value) > below;
+  if (hasRoom) asking = setTimeout(more, UNSCROLLED_MS);
+  else untracked(more);
 });
 
 export function Grid() {

@@ -17,7 +17,8 @@ const MOST_HITS = 16_384;
 // All rows, the newest first: what is shown while nothing is asked for.
 const EVERYTHING = "type:photo|frame|crop";
 
-const COUNT_AFTER_MS = 300;
+// The thumbnails of the first hits come before counts.
+const COUNT_AFTER_MS = 700;
 
 // Answers that going back shows again without asking, by their questions.
 const MOST_KEPT = 12;
@@ -94,7 +95,9 @@ async function guarded(work) {
 
 function fetchPage(offset, k, signal) {
   const files = state.asked.value.files.map((each) => each.file);
-  return api.search({ q: question(), files, k, offset, signal });
+  // Folding what nobody asked for would cost more than listing it.
+  const fold = state.isAsked.value;
+  return api.search({ q: question(), files, k, offset, fold, signal });
 }
 
 function showHits(found) {
