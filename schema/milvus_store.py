@@ -19,10 +19,19 @@ from schema.fields import (
     milvus_schema,
     to_row,
 )
-from schema.filtered import search_filtered
+from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
-from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, find_profile
-from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vector, Vectors
+from schema.index import DEFAULT_PROFILE, PROFILES, check_page, find_profile
+from schema.records import (
+    MAX_SCORE,
+    MIN_SCORE,
+    Embedded,
+    ImageRecord,
+    Match,
+    Vector,
+    Vectors,
+    Worded,
+)
 from schema.store import ROWS_PER_BATCH, Collection
 
 ROWS_PER_CALL = 500
@@ -41,9 +50,16 @@ class MilvusStore:
     later reader of the server.
     """
 
-    def __init__(self, connection: Connection, collection: Collection) -> None:
+    def __init__(self, connection: Connection, collection: Collection, *, bm25: bool) -> None:
+        """Use ``open`` or ``create``.
+
+        Args:
+            bm25: Whether the collection has the field that BM25 needs. A collection that an older
+                server made has not, whatever the server can by now.
+        """
         self.connection = connection
         self.collection = collection
+        self.can_match_words = bm25 and connection.capabilities.bm25
         self._client = connection.client
         self._profile = PROFILES[collection.index]
         # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
@@ -73,7 +89,8 @@ class MilvusStore:
         )
         collection = _read_properties(facts["collection_name"], facts["properties"])
         connection.call(doing, lambda: client.load_collection(collection.name, timeout=timeout_s))
-        store = cls(connection, collection)
+        bm25 = any(field["name"] == SPARSE_FIELD for field in facts["fields"])
+        store = cls(connection, collection, bm25=bm25)
         if connection.was_killed:
             store._rewrite_doubles()
         return store
@@ -137,7 +154,7 @@ class MilvusStore:
             client.load_collection(collection.name, timeout=timeout_s)
 
         connection.call(f"create archive {archive!r}", make)
-        return cls(connection, collection)
+        return cls(connection, collection, bm25=bm25)
 
     def __enter__(self) -> Self:
         return self
@@ -180,11 +197,7 @@ class MilvusStore:
         filters: Sequence[Filter] = (),
         offset: int = 0,
     ) -> list[list[Match]]:
-        if k < 1 or offset < 0 or k + offset > MAX_LIMIT:
-            raise UsageError(
-                f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and "
-                f"both together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
-            )
+        check_page(k, offset)
         if filters:
             return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
         found = self._read(
@@ -200,6 +213,27 @@ class MilvusStore:
             search_params=self._profile.search_params(k + offset),
         )
         return [[_match(hit) for hit in hits] for hits in found]
+
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        if not self.can_match_words:
+            return []
+        if filters:
+            return words_filtered(self, words, k, where=where, filters=filters)
+        (found,) = self._read(
+            "search the words",
+            self._client.search,
+            where=where,
+            data=[words],
+            anns_field=SPARSE_FIELD,
+            limit=k,
+            filter=where,
+            output_fields=list(FIELD_NAMES),
+            search_params={"metric_type": "BM25", "params": {}},
+        )
+        # Milvus Lite calls the score a distance and gives it a minus.
+        return [Worded(from_row(hit["entity"]), abs(float(hit["distance"]))) for hit in found]
 
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):

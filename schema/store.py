@@ -8,9 +8,10 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from schema.bm25 import bm25
 from schema.errors import ArchiveMismatch, UsageError
 from schema.filters import Filter, passes
-from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+from schema.records import Embedded, ImageRecord, Match, Vector, Vectors, Worded
 
 ROWS_PER_BATCH = 4000
 """What an iteration holds at a time: with 1,024 dimensions a message of 16 MB, a quarter of what a
@@ -69,6 +70,11 @@ class Store(Protocol):
     @property
     def collection(self) -> Collection: ...
 
+    @property
+    def can_match_words(self) -> bool:
+        """Whether `match_words` finds anything here."""
+        ...
+
     def upsert(self, rows: Sequence[Embedded]) -> int:
         """Write rows, replacing those of the same id; return how many values were cut to fit."""
         ...
@@ -106,6 +112,20 @@ class Store(Protocol):
         """
         ...
 
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        """Return the k rows whose text has some of the words, best by BM25 first.
+
+        Args:
+            words: With spaces between them; case does not matter.
+            where: As in `search`; so are ``filters``.
+
+        Raises:
+            UsageError: The expression does not parse or names an unknown field.
+        """
+        ...
+
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         """Yield every matching row in no particular order, with memory bounded by a batch."""
         ...
@@ -132,6 +152,8 @@ class MemoryStore:
     It evaluates filters by their predicates and has no filter language: a ``where`` other than ""
     is a `UsageError`, except ``root == "ID"``, which the ingestion needs.
     """
+
+    can_match_words = True
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -182,6 +204,18 @@ class MemoryStore:
             [Match(rows[i].record, float(scores[n, i])) for i in ranked]
             for n, ranked in enumerate(order)
         ]
+
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        rows = [row.record for row in self._select(where)]
+        scores = bm25([record.text for record in rows], words)
+        found = [
+            Worded(record, score)
+            for record, score in zip(rows, scores, strict=True)
+            if score > 0 and passes(record, filters)
+        ]
+        return sorted(found, key=lambda row: -row.bm25)[:k]
 
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         yield from [row.record for row in self._select(where) if passes(row.record, filters)]

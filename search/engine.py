@@ -10,7 +10,9 @@ from embed.resizing import Pixels
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
 from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
-from search.exclusion import search_without
+from search.exclusion import Exclusion
+from search.fusion import Keep, Nearest, fuse
+from search.lexical import rank_by_words
 from search.listing import list_rows
 from search.query import Image, Query, Row, Term, Text
 
@@ -36,14 +38,17 @@ def search(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match]:
         NoUsableImage: A query image cannot be decoded.
         StoreError: The store does not answer, or answers with an error.
     """
-    vector = embed_query(query, store=store, encoder=encoder)
+    aim = embed_query(query, store=store, encoder=encoder)
+    nearest = _nearest(query, aim, store)
+    keep: Keep = _all
     if query.excluded:
         excluded = np.stack([_embed(term, store, encoder) for term in query.excluded])
-        return search_without(query, vector, excluded, store=store)
-    (matches,) = store.search(
-        vector[None], query.k, where=query.where, filters=query.filters, offset=query.offset
-    )
-    return matches
+        exclusion = Exclusion(query, aim, excluded, store=store)
+        aim, nearest, keep = exclusion.aim, exclusion.nearest, exclusion.keep
+    lists = rank_by_words(query, store)
+    if not lists:
+        return nearest(query.k, query.offset)
+    return fuse(lists, query.k, query.offset, aim=aim, nearest=nearest, keep=keep, store=store)
 
 
 def embed_query(query: Query, *, store: Store, encoder: LoadEncoder) -> Vector:
@@ -72,6 +77,20 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
     except ImageUnreadable as error:
         raise NoUsableImage(f"query image {image.name}: {error}") from error
     return encoder.resizing.apply(decoded.image)
+
+
+def _nearest(query: Query, aim: Vector, store: Store) -> Nearest:
+    def nearest(k: int, offset: int) -> list[Match]:
+        (matches,) = store.search(
+            aim[None], k, where=query.where, filters=query.filters, offset=offset
+        )
+        return matches
+
+    return nearest
+
+
+def _all(matches: list[Match]) -> list[Match]:
+    return matches
 
 
 def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:

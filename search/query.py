@@ -52,6 +52,7 @@ class Query:
         where: A Milvus boolean expression over the fields of a row; "" for all rows.
         excluded: What to leave out; weights do not matter.
         filters: Conditions on a row that must all hold.
+        words: Whether the words of texts are looked for in names and metadata too.
         text: The question in its normal form, for people.
     """
 
@@ -61,6 +62,7 @@ class Query:
     where: str = ""
     excluded: tuple[Term, ...] = ()
     filters: tuple[Filter, ...] = ()
+    words: bool = True
     text: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +128,7 @@ def build_query(
     k: int = DEFAULT_K,
     offset: int = 0,
     where: str = "",
+    words: bool = True,
     local_files: bool = True,
 ) -> Query:
     """Return the query of some texts in the language of `search.grammar` and of image files.
@@ -133,6 +136,7 @@ def build_query(
     Args:
         text: One query or several, whose parts then count together.
         images: Image files to find the like of, each as much as the words of a text.
+        words: Whether the words of texts are looked for in names and metadata too.
         local_files: Whether the text may name image files of this machine.
 
     Raises:
@@ -155,6 +159,7 @@ def build_query(
             _term(part, query, local_files) for query in queries for part in query.excluded
         ),
         filters=tuple(condition(part, query.source) for query in queries for part in query.filters),
+        words=words,
         text=" ".join(
             part for part in map(str, [*queries, Parsed(positives=tuple(named))]) if part
         ),

@@ -29,7 +29,7 @@ from embed.encoder import unit
 from embed.images import decode_image, default_max_pixels
 from schema import Collection, Embedded, ImageRecord, MemoryStore, Vector, Vectors, row_id
 from search import Query, Text
-from search.exclusion import search_without
+from search.exclusion import Exclusion
 
 SHARES = np.arange(0, 2.01, 0.05)
 DEPTH = 10
@@ -152,7 +152,8 @@ def search_minus(case: Case) -> list[int]:
     )
     store.upsert([Embedded(_record(n), vector) for n, vector in enumerate(case.images)])
     query = Query((Text("wanted"),), k=DEPTH, excluded=(Text("excluded"),))
-    found = search_without(query, case.look_for, case.leave_out[None], store=store)
+    exclusion = Exclusion(query, case.look_for, case.leave_out[None], store=store)
+    found = exclusion.nearest(query.k, query.offset)
     return [int(match.record.path) for match in found]
 
 
