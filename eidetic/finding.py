@@ -23,6 +23,7 @@ class Finding(Part):
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
+        words: bool = True,
         local_files: bool = True,
     ) -> Hits:
         """Find images by words, by images, or by both, averaged; filters alone list rows.
@@ -34,6 +35,7 @@ class Finding(Part):
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
+            words: Whether words are looked for in names and metadata too, where the store can.
             local_files: Whether the text may name image files of this machine.
 
         Raises:
@@ -45,7 +47,9 @@ class Finding(Part):
             StoreError: Milvus failed.
         """
         files = [fspath(image) for image in images]
-        query = build_query(text, files, k=k, offset=offset, where=where, local_files=local_files)
+        query = build_query(
+            text, files, k=k, offset=offset, where=where, words=words, local_files=local_files
+        )
         return self._answer(query)
 
     def similar(

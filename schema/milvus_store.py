@@ -21,7 +21,7 @@ from schema.fields import (
 )
 from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
-from schema.index import DEFAULT_PROFILE, PROFILES, check_page, find_profile
+from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, check_page, find_profile
 from schema.records import (
     MAX_SCORE,
     MIN_SCORE,
@@ -243,6 +243,20 @@ class MilvusStore:
         for page in self._pages(where, ["id", VECTOR_FIELD]):
             vectors = np.array([row[VECTOR_FIELD] for row in page], dtype=np.float32)
             yield [row["id"] for row in page], vectors
+
+    def sample_vectors(self, n: int) -> Vectors:
+        total = self.count()
+        # Ids are hexadecimal digits of a hash: those below a bound are a share of the rows.
+        bound = "g" if total <= n else f"{int(n / total * 16**12):012x}"
+        rows = self._read(
+            f"read a sample of {n} rows",
+            self._client.query,
+            filter=f'id < "{bound}"',
+            limit=min(2 * n, MAX_LIMIT),
+            output_fields=[VECTOR_FIELD],
+        )
+        vectors = np.array([row[VECTOR_FIELD] for row in rows], dtype=np.float32)
+        return vectors.reshape(-1, self.collection.dim)
 
     def count(self, where: str = "") -> int:
         return self._count(where, self._consistency)

@@ -137,6 +137,13 @@ class Store(Protocol):
         """
         ...
 
+    def sample_vectors(self, n: int) -> Vectors:
+        """Return the vectors of about n rows drawn by chance, or of all where there are fewer.
+
+        The draw is by the ids, which are hashes: while the rows stay, so does the sample.
+        """
+        ...
+
     def count(self, where: str = "") -> int:
         """Return how many rows match."""
         ...
@@ -224,6 +231,11 @@ class MemoryStore:
         rows = iter(self._select(where))
         while batch := list(islice(rows, ROWS_PER_BATCH)):
             yield [row.record.id for row in batch], np.stack([row.vector for row in batch])
+
+    def sample_vectors(self, n: int) -> Vectors:
+        ids = sorted(self._rows)[:n]
+        rows = [self._rows[i].vector for i in ids]
+        return np.stack(rows) if rows else np.empty((0, self.collection.dim), dtype=np.float32)
 
     def count(self, where: str = "") -> int:
         return len(self._select(where))

@@ -39,10 +39,20 @@ def search(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    words: Annotated[
+        bool,
+        typer.Option(
+            " /--no-words",
+            help="Do not look for the words in names and metadata.",
+            show_default=False,
+        ),
+    ] = True,
     paths: Paths = False,
     null: Nul = False,
 ) -> None:
     """Find images by words, by image, or by both.
+
+    Words are looked for in what images show, and in file names, titles, keywords and places.
 
     In a query, -word leaves out, 2:word counts twice, +./ref.jpg looks for the like of an image,
     quotes group. Filters: date:2019..2021-06 camera:nikon lens:sigma in:holidays/ tag:beach
@@ -58,16 +68,24 @@ def search(
 
         eidetic search 'dogs -"a red car" date:2019'
 
+        eidetic search chelsea 2019-06-15
+
+        eidetic search a beach --no-words
+
         eidetic search --image me.jpg -k 5
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
         eidetic search cat -0 | xargs -0 ls -l
     """
-    words = " ".join(query or [])
     with open_archive(context) as archive:
         hits = archive.search(
-            words if query else (), images=image or (), k=k, where=where, offset=offset
+            " ".join(query) if query else (),
+            images=image or (),
+            k=k,
+            offset=offset,
+            where=where,
+            words=words,
         )
     _show(context, hits, paths=paths, null=null)
 

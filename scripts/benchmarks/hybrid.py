@@ -134,9 +134,7 @@ def names_precision(archive: Archive, *, words: bool) -> tuple[float, int]:
         for word in frequent(archive.captions):
             wanted = {
                 file
-                for file, its, captions in zip(
-                    archive.files, drawn, archive.captions, strict=True
-                )
+                for file, its, captions in zip(archive.files, drawn, archive.captions, strict=True)
                 if its == name and word in said(captions)
             }
             if wanted:
