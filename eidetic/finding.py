@@ -9,7 +9,7 @@ from eidetic.part import Part, StrPath
 from eidetic.results import Hits
 from eidetic.show import ROW_ID
 from schema import load_roots
-from search import DEFAULT_K, Query, Row, answer, build_query, image_term
+from search import DEFAULT_K, Query, Row, Sort, answer, build_query, image_term
 
 
 class Finding(Part):
@@ -24,6 +24,8 @@ class Finding(Part):
         offset: int = 0,
         where: str = "",
         words: bool = True,
+        likely: bool = False,
+        sort: Sort = "score",
         local_files: bool = True,
     ) -> Hits:
         """Find images by words, by images, or by both, averaged; filters alone list rows.
@@ -36,6 +38,8 @@ class Finding(Part):
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
             words: Whether words are looked for in names and metadata too, where the store can.
+            likely: Whether to leave out hits that are only the nearest there are.
+            sort: In which order the likely hits come; see `search.query.Sort`.
             local_files: Whether the text may name image files of this machine.
 
         Raises:
@@ -48,7 +52,15 @@ class Finding(Part):
         """
         files = [fspath(image) for image in images]
         query = build_query(
-            text, files, k=k, offset=offset, where=where, words=words, local_files=local_files
+            text,
+            files,
+            k=k,
+            offset=offset,
+            where=where,
+            words=words,
+            likely=likely,
+            sort=sort,
+            local_files=local_files,
         )
         return self._answer(query)
 
@@ -69,7 +81,12 @@ class Finding(Part):
     def _answer(self, query: Query) -> Hits:
         store = self._opening.store()
         started = time.perf_counter()
-        matches = answer(query, store=store, encoder=self._opening.encoder)
+        matches = answer(
+            query,
+            store=store,
+            encoder=self._opening.encoder,
+            calibration=self._opening.calibration,
+        )
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
             matches,

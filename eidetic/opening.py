@@ -11,6 +11,7 @@ from eidetic.settings import Settings
 from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
 from ingest import Journal
 from schema import ArchiveMissing, Collection, Connection, MemoryStore, MilvusStore, Store
+from search import Calibration
 
 log = logging.getLogger("eidetic")
 
@@ -30,6 +31,7 @@ class Opening:
         self._store: MilvusStore | None = None
         self._encoder: Encoder | None = None
         self._loose_encoder: Encoder | None = None
+        self.calibration = Calibration(settings.archive_dir)
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""

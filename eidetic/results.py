@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self, overload
 
-from schema.records import ImageRecord, Match
+from schema.records import ImageRecord
 from schema.roots import Root
+from search import Judged
 
 _SHOWN = [
     "view",
@@ -41,12 +42,15 @@ class Hit:
         score: Cosine similarity in [-1, 1], higher is better; ``None`` where rows are listed by
             date, because filters alone were asked for.
         path: Absolute path or URL of the file as it can be opened now.
+        likely: Whether it probably is what was asked for, or only the nearest there is; ``None``
+            where rows are listed, or too few are there to tell.
     """
 
     rank: int
     score: float | None
     path: str
     record: ImageRecord
+    likely: bool | None = None
 
     @property
     def id(self) -> str:
@@ -57,8 +61,8 @@ class Hit:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
         facts = {name: getattr(self.record, name) for name in _SHOWN}
         facts["tags"] = list(self.record.tags)
-        head = {"rank": self.rank, "id": self.id, "score": self.score, "path": self.path}
-        return head | facts
+        head = {"rank": self.rank, "id": self.id, "score": self.score, "likely": self.likely}
+        return head | {"path": self.path} | facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,11 @@ class Hits(Sequence[Hit]):
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
 
+    @property
+    def are_weak(self) -> bool:
+        """Whether there are hits, and all of them are only the nearest there are."""
+        return bool(self.hits) and all(hit.likely is False for hit in self.hits)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return {
@@ -105,7 +114,7 @@ class Hits(Sequence[Hit]):
     @classmethod
     def of(
         cls,
-        matches: Sequence[Match | ImageRecord],
+        matches: Sequence[Judged | ImageRecord],
         *,
         roots: Mapping[str, Root],
         offset: int,
@@ -159,9 +168,10 @@ class Status:
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
 
 
-def _hit(rank: int, match: Match | ImageRecord, roots: Mapping[str, Root]) -> Hit:
-    if isinstance(match, Match):
-        return Hit(rank, match.score, locate(match.record, roots), match.record)
+def _hit(rank: int, match: Judged | ImageRecord, roots: Mapping[str, Root]) -> Hit:
+    if isinstance(match, Judged):
+        path = locate(match.record, roots)
+        return Hit(rank, match.score, path, match.record, match.likely)
     return Hit(rank, None, locate(match, roots), match)
 
 

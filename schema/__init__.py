@@ -22,6 +22,7 @@ from schema.records import (
     Vector,
     Vectors,
     View,
+    Worded,
     content_hash,
     row_id,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Vector",
     "Vectors",
     "View",
+    "Worded",
     "content_hash",
     "load_roots",
     "row_id",

@@ -1,5 +1,6 @@
 """From a question to the rows that answer it, and how well they do."""
 
+from search.calibration import Calibration
 from search.classify import (
     DEFAULT_TEMPLATE,
     Classification,
@@ -17,26 +18,31 @@ from search.query import (
     Image,
     Query,
     Row,
+    Sort,
     Term,
     Text,
     build_query,
     image_term,
     text_term,
 )
+from search.relevance import Judged
 
 __all__ = [
     "DEFAULT_K",
     "DEFAULT_TEMPLATE",
+    "Calibration",
     "Captioned",
     "Classification",
     "Classified",
     "Evaluation",
     "Image",
+    "Judged",
     "LabelScore",
     "Query",
     "QuerySyntaxError",
     "Recall",
     "Row",
+    "Sort",
     "Subject",
     "Term",
     "Text",

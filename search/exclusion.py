@@ -9,8 +9,6 @@ the excluded text's cosines with a sample of rows. `scripts/benchmarks/exclusion
 measures this rule against subtraction alone; `docs/search.md` has the figures.
 """
 
-from itertools import islice
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,22 +45,22 @@ class Exclusion:
             float32, unit norm. Scores are cosines with it.
     """
 
-    def __init__(self, query: Query, wanted: Vector, excluded: Vectors, *, store: Store) -> None:
-        """Read the collection's sample and set the limits.
+    def __init__(
+        self, query: Query, wanted: Vector, excluded: Vectors, *, store: Store, sample: Vectors
+    ) -> None:
+        """Set the limits.
 
         Args:
+            sample: Vectors of rows drawn by chance: shape (rows, dim), float32, unit norm.
             wanted: The vector of what is looked for: shape (dim,), float32, unit norm.
             excluded: The vectors of what is left out: shape (n, dim), float32, unit norm.
-
-        Raises:
-            StoreError: The store does not answer, or answers with an error.
         """
         self.aim = unit((wanted - SUBTRACTED * excluded.mean(axis=0))[None])[0]
         self._query = query
         self._wanted = wanted
         self._excluded = excluded
         self._store = store
-        self._limits = _limits(excluded, store)
+        self._limits = _limits(excluded, sample)
 
     def nearest(self, k: int, offset: int) -> list[Match]:
         """Return the matches that are left, ranked offset to offset + k, best first.
@@ -103,15 +101,11 @@ class Exclusion:
         return [matches[n] for n in kept]
 
 
-def _limits(excluded: Vectors, store: Store) -> NDArray[np.float32] | None:
-    """Return the cosine above which a row shows each excluded thing; ``None`` without a sample.
-
-    Ids are hashes, so that the rows that come first are a sample drawn by chance.
-    """
-    sample = [vectors for _, vectors in islice(store.iterate_vectors(), 1)]
-    if not sample or len(sample[0]) < MIN_SAMPLE:
+def _limits(excluded: Vectors, sample: Vectors) -> NDArray[np.float32] | None:
+    """Return the cosine above which a row shows each excluded thing; ``None`` without a sample."""
+    if len(sample) < MIN_SAMPLE:
         return None
-    cosines = sample[0] @ excluded.T
+    cosines = sample @ excluded.T
     return np.array([_limit(column) for column in cosines.T], dtype=np.float32)
 
 

@@ -31,11 +31,13 @@ class Ranked:
     Attributes:
         rank: From 1; rows that do equally well share a rank.
         weight: How much its rank counts, in (0, 1].
+        is_whole: Whether the row has all of the text's words.
     """
 
     record: ImageRecord
     rank: int
     weight: float
+    is_whole: bool
 
 
 def content_words(text: str) -> tuple[str, ...]:
@@ -83,5 +85,5 @@ def _rank(text: str, weight: float, query: Query, store: Store) -> list[Ranked]:
     for place, (share, bm25, record) in enumerate(judged, start=1):
         tied = place > 1 and judged[place - 2][:2] == (share, bm25)
         rank = ranked[-1].rank if tied else place
-        ranked.append(Ranked(record, rank, weight * share**POWER))
+        ranked.append(Ranked(record, rank, weight * share**POWER, share == 1))
     return ranked

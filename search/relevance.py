@@ -4,10 +4,10 @@ A cosine does not say: its level differs by model, by query and by image. So eac
 calibrated.
 
 Words are held against neutral captions. An image that scores high for any words says nothing about
-these; so its evidence is how far the query's cosine with it lies above the mean cosine of the neutral
-captions with it, in units of what captions differ by on an image of the archive (the mean, over a
-sample of rows, of the standard deviation over captions). The reference is not the archive's mean for
-the query: what most of an archive shows would then be likely of none of it.
+these; so its evidence is how far the query's cosine with it lies above the mean cosine of the
+neutral captions with it, in units of what captions differ by on an image of the archive (the mean,
+over a sample of rows, of the standard deviation over captions). The reference is not the archive's
+mean for the query: what most of an archive shows would then be likely of none of it.
 
 Where an image is asked for, there are no such captions, and images are held against each other:
 evidence is how far the cosine lies above the median of the sample's, in units of the lower half's
@@ -35,7 +35,7 @@ from search.calibration import Calibration
 from search.query import Query, Text
 
 WORDS_LINE = 2.5
-IMAGE_LINE = 3.0
+IMAGE_LINE = 2.75
 
 REFERENCE_ROWS = 1000
 """Size of the archives on which the lines were chosen."""
@@ -89,15 +89,13 @@ class Line:
         """
         stored = store.vectors([match.record.id for match in matches])
         # A row may be deleted between the two reads.
+        there = [match for match in matches if match.record.id in stored]
+        if not there:
+            return []
+        evidence = self.evidence(np.stack([stored[match.record.id] for match in there]))
         return [
-            Judged(
-                match.record,
-                match.score,
-                match.record.id in worded
-                or bool(self.evidence(stored[match.record.id][None])[0] >= self.height),
-            )
-            for match in matches
-            if match.record.id in stored
+            Judged(m.record, m.score, m.record.id in worded or bool(found >= self.height))
+            for m, found in zip(there, evidence, strict=True)
         ]
 
 
@@ -126,14 +124,20 @@ def draw_line(
 
 
 def line_of_words(wanted: Vector, sample: Vectors, neutral: Vectors, *, rows: int) -> Line:
-    """Return the line of a query of words alone."""
+    """Return the line of a query of words alone.
+
+    Args:
+        wanted: The query's vector; vectors are float32, of unit norm.
+        sample: Of the archive, at least one row; ``neutral`` those of the neutral captions.
+        rows: How many the archive has.
+    """
     unit = float((sample @ neutral.T).std(axis=1).mean())
     direction: Vector = (wanted - neutral.mean(axis=0)) / unit
     return Line(direction, 0.0, _height(WORDS_LINE, sample @ direction, rows))
 
 
 def line_of_images(wanted: Vector, sample: Vectors, *, rows: int) -> Line | None:
-    """Return the line of a query with an image in it."""
+    """Return the line of a query with an image in it; ``None`` where no spread can be told."""
     if len(sample) < MIN_SAMPLE:
         return None
     cosines = sample @ wanted
@@ -144,13 +148,13 @@ def line_of_images(wanted: Vector, sample: Vectors, *, rows: int) -> Line | None
     return Line(direction, level, _height(IMAGE_LINE, sample @ direction - level, rows))
 
 
-def _height(line: float, evidence: NDArray[np.float32], rows: int) -> float:
+def _height(line: float, evidence: NDArray[np.floating], rows: int) -> float:
     if rows <= REFERENCE_ROWS or (evidence > line).mean() > FREQUENT:
         return line
     return line + _spread(evidence) * (sqrt(2 * log(rows)) - sqrt(2 * log(REFERENCE_ROWS)))
 
 
-def _spread(values: NDArray[np.float32]) -> float:
+def _spread(values: NDArray[np.floating]) -> float:
     """Return what would be the standard deviation, by the lower half of the values."""
     low, middle = np.percentile(values, [15.87, 50])
     return float(middle - low)

@@ -9,7 +9,7 @@ PUBLIC = {
         "ArchiveError ArchiveMismatch ArchiveMissing Collection Connection EideticError "
         "Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
-        "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
+        "UsageError Vector Vectors View Worded content_hash load_roots row_id save_roots "
     ),
     "embed": (
         "DecodedImage Encoder ImageHeader Model ModelCheck Pixels RECOMMENDED Resizing Scoring "
@@ -22,9 +22,9 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
-        "Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation Image "
-        "LabelScore Query QuerySyntaxError Recall Row Subject Term Text Unusable answer "
-        "build_query classify compare embed_query evaluate image_term read_captions search "
+        "Calibration Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation "
+        "Image Judged LabelScore Query QuerySyntaxError Recall Row Sort Subject Term Text Unusable "
+        "answer build_query classify compare embed_query evaluate image_term read_captions search "
         "text_term "
     ),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),

@@ -47,12 +47,22 @@ def search(
             show_default=False,
         ),
     ] = True,
+    likely: Annotated[
+        bool, typer.Option("--likely", help="Leave out hits that are only the nearest there are.")
+    ] = False,
+    sort: Annotated[
+        str,
+        typer.Option(
+            help="Order of the likely hits: score, newest, oldest, folder.", metavar="ORDER"
+        ),
+    ] = "score",
     paths: Paths = False,
     null: Nul = False,
 ) -> None:
     """Find images by words, by image, or by both.
 
-    Words are looked for in what images show, and in file names, titles, keywords and places.
+    Words are looked for in what images show, and in file names, titles, keywords and places. Hits
+    that are only the nearest there are, and unlikely to be meant, are marked weak.
 
     In a query, -word leaves out, 2:word counts twice, +./ref.jpg looks for the like of an image,
     quotes group. Filters: date:2019..2021-06 camera:nikon lens:sigma in:holidays/ tag:beach
@@ -72,6 +82,8 @@ def search(
 
         eidetic search a beach --no-words
 
+        eidetic search a beach --likely --sort newest -k 100
+
         eidetic search --image me.jpg -k 5
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
@@ -86,7 +98,10 @@ def search(
             offset=offset,
             where=where,
             words=words,
+            likely=likely,
+            sort=sort,
         )
+    _warn(context, hits, cut=likely or sort != "score")
     _show(context, hits, paths=paths, null=null)
 
 
@@ -111,6 +126,20 @@ def similar(
     with open_archive(context) as archive:
         hits = archive.similar(image, k=k, where=where, offset=offset)
     _show(context, hits, paths=paths, null=null)
+
+
+def _warn(context: typer.Context, hits: "Hits", *, cut: bool) -> None:
+    """Say on stderr where nothing that was found is likely to be what was asked for.
+
+    Args:
+        cut: Whether weak hits were left out.
+    """
+    if options(context).quiet or not (hits.are_weak or (cut and not hits)):
+        return
+    rest = (
+        "without --likely and --sort the nearest are shown" if cut else "these are only the nearest"
+    )
+    typer.echo(f"nothing in this archive clearly looks like: {hits.query}; {rest}", err=True)
 
 
 def _show(context: typer.Context, hits: "Hits", *, paths: bool, null: bool) -> None:

@@ -152,7 +152,9 @@ def search_minus(case: Case) -> list[int]:
     )
     store.upsert([Embedded(_record(n), vector) for n, vector in enumerate(case.images)])
     query = Query((Text("wanted"),), k=DEPTH, excluded=(Text("excluded"),))
-    exclusion = Exclusion(query, case.look_for, case.leave_out[None], store=store)
+    exclusion = Exclusion(
+        query, case.look_for, case.leave_out[None], store=store, sample=case.images
+    )
     found = exclusion.nearest(query.k, query.offset)
     return [int(match.record.path) for match in found]
 

@@ -4,8 +4,8 @@
 
 Words: the query is a word that captions say; an image is wanted where two of its captions say it,
 unwanted where none does, and else not counted. Precision and recall of the line are averages over
-the queries that have any likely hit, and over all; "nothing" is the share of queries without a likely
-hit. Absent: queries for what no caption says; "nothing" is then right.
+the queries that have any likely hit, and over all; "nothing" is the share of queries without a
+likely hit. Absent: queries for what no caption says; "nothing" is then right.
 
 Images: the query is an image; wanted are those of which two captions say two of the content words
 that two of its own say, unwanted those with none of these words in any caption.
@@ -17,7 +17,6 @@ are those of that first half. Absent there are words that only the first half sa
 """
 
 import argparse
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,7 +109,9 @@ def measure(cases: list[Case], height: float | None = None) -> str:
             shares.append(good / (good + bad))
         if case.wanted.any():
             found.append(good / case.wanted.sum())
-    told = f"{len(cases):4} queries, nothing {nothing / len(cases):.2f}, likely {np.mean(counts):5.1f}"
+    told = (
+        f"{len(cases):4} queries, nothing {nothing / len(cases):.2f}, likely {np.mean(counts):5.1f}"
+    )
     if found:
         told += f", precision {np.mean(shares):.2f}, recall {np.mean(found):.2f}"
         told += f", wanted {np.mean([c.wanted.sum() for c in cases]):.1f}"
