@@ -25,7 +25,7 @@ LoadEncoder = Callable[[], Encoder]
 
 
 def answer(
-    query: Query, *, store: Store, encoder: LoadEncoder, calibration: Calibration
+    query: Query, *, store: Store, encoder: LoadEncoder, calibration: Calibration | None = None
 ) -> list[Judged] | list[ImageRecord]:
     """Return what a query asks for: matches by score, or rows by date where it has no terms."""
     if query.terms:

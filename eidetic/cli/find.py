@@ -1,7 +1,7 @@
 """Commands that find images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -10,6 +10,7 @@ from eidetic.cli.output import print_hits
 
 if TYPE_CHECKING:
     from eidetic.results import Hits
+    from search import Sort
 
 K = Annotated[int, typer.Option("-k", "--count", help="How many hits.", metavar="K")]
 Where = Annotated[
@@ -99,7 +100,8 @@ def search(
             where=where,
             words=words,
             likely=likely,
-            sort=sort,
+            # Checked by the query itself, whose message names the orders there are.
+            sort=cast("Sort", sort),
         )
     _warn(context, hits, cut=likely or sort != "score")
     _show(context, hits, paths=paths, null=null)
