@@ -5,6 +5,7 @@ captions' vectors as long as the model stays, in a file too where there is one t
 """
 
 import os
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -22,6 +23,19 @@ TOLERATED_CHANGE = 0.1
 """Share by which the number of rows may change before the sample is drawn anew."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Some of an archive's rows.
+
+    Attributes:
+        vectors: Shape (n, dim), float32, unit norm.
+        rows: How many rows the archive had when they were drawn.
+    """
+
+    vectors: Vectors
+    rows: int
+
+
 class Calibration:
     """One archive's references. Threads may share it: at worst two read the same."""
 
@@ -32,23 +46,23 @@ class Calibration:
             folder: Where the captions' vectors are kept between processes.
         """
         self._folder = folder
-        self._drawn: tuple[str, int, Vectors] | None = None
+        self._drawn: tuple[str, Sample] | None = None
         self._neutral: tuple[str, Vectors] | None = None
 
-    def sample(self, store: Store) -> Vectors:
-        """Return the vectors of about `SAMPLE_ROWS` rows: shape (n, dim), float32, unit norm.
+    def sample(self, store: Store) -> Sample:
+        """Return the vectors of about `SAMPLE_ROWS` rows.
 
         Raises:
             StoreError: The store does not answer, or answers with an error.
         """
         uid, rows = store.collection.uid, store.count()
         if self._drawn is not None:
-            drawn_uid, drawn_rows, vectors = self._drawn
-            if drawn_uid == uid and abs(rows - drawn_rows) <= TOLERATED_CHANGE * drawn_rows:
-                return vectors
-        vectors = store.sample_vectors(SAMPLE_ROWS)
-        self._drawn = (uid, rows, vectors)
-        return vectors
+            drawn_uid, drawn = self._drawn
+            if drawn_uid == uid and abs(rows - drawn.rows) <= TOLERATED_CHANGE * drawn.rows:
+                return drawn
+        sample = Sample(store.sample_vectors(SAMPLE_ROWS), rows)
+        self._drawn = (uid, sample)
+        return sample
 
     def neutral(self, encoder: Encoder) -> Vectors:
         """Return the neutral captions' vectors: shape (captions, dim), float32, unit norm.

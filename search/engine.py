@@ -53,7 +53,7 @@ def search(
     keep: Keep = _all
     if query.excluded:
         excluded = np.stack([_embed(term, store, encoder) for term in query.excluded])
-        sample = calibration.sample(store)
+        sample = calibration.sample(store).vectors
         exclusion = Exclusion(query, wanted, excluded, store=store, sample=sample)
         aim, nearest, keep = exclusion.aim, exclusion.nearest, exclusion.keep
     lists = rank_by_words(query, store)

@@ -66,8 +66,10 @@ def fuse(
             if row.record.id in known:
                 more = row.weight / (CONSTANT + row.rank)
                 weights[row.record.id] = weights.get(row.record.id, 0.0) + more
-    # Equal sums are told apart by the cosine, equal cosines by the id: always in one way.
-    order = sorted(weights, key=lambda i: (-weights[i], -known[i].score, i))
+    worded = {row.record.id for ranked in lists for row in ranked}
+    # Of equal sums, what was found by words comes first: some row is the nearest to any query, but
+    # not of its name. Then the cosine and the id, so that the order is always the same.
+    order = sorted(weights, key=lambda i: (-weights[i], i not in worded, -known[i].score, i))
     fused = [known[i] for i in order]
     wanted = offset + k
     if len(head) == DEPTH and len(fused) < wanted:

@@ -2,7 +2,9 @@
 
 A query says what an image shows; a row's text is its file name, title, keywords and place. One word
 in common says little ("beach" of "two dogs on a beach"), all of them say much. So a row counts by
-the share of the words that it has, and words that stand in every text are not looked for.
+the share of the words that it has, and words that stand in every text are not looked for. BM25
+finds the rows; among those of one share it does not rank them, for it prefers the shorter text and
+the rarer word, which says nothing of the image: that is left to the vectors.
 """
 
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ class Ranked:
     """One row found by words.
 
     Attributes:
-        rank: From 1; rows that do equally well share a rank.
+        rank: From 1; rows with equally many of the words share a rank.
         weight: How much its rank counts, in (0, 1].
         is_whole: Whether the row has all of the text's words.
     """
@@ -74,16 +76,14 @@ def _rank(text: str, weight: float, query: Query, store: Store) -> list[Ranked]:
     if not words:
         return []
     found = store.match_words(" ".join(words), DEPTH, where=query.where, filters=query.filters)
-    judged = []
-    for row in found:
-        share = len(set(words).intersection(tokens(row.record.text))) / len(words)
-        if share >= MIN_SHARE:
-            judged.append((share, row.bm25, row.record))
-    # By the share first: Milvus Lite weighs words by the segment a row lies in.
-    judged.sort(key=lambda row: (-row[0], -row[1]))
-    ranked: list[Ranked] = []
-    for place, (share, bm25, record) in enumerate(judged, start=1):
-        tied = place > 1 and judged[place - 2][:2] == (share, bm25)
-        rank = ranked[-1].rank if tied else place
-        ranked.append(Ranked(record, rank, weight * share**POWER, share == 1))
-    return ranked
+    shares = [len(set(words).intersection(tokens(row.record.text))) / len(words) for row in found]
+    return [
+        Ranked(
+            row.record,
+            rank=1 + sum(other > share for other in shares),
+            weight=weight * share**POWER,
+            is_whole=share == 1,
+        )
+        for share, row in sorted(zip(shares, found, strict=True), key=lambda pair: -pair[0])
+        if share >= MIN_SHARE
+    ]

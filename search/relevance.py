@@ -116,11 +116,12 @@ def draw_line(
         StoreError: The store does not answer, or answers with an error.
     """
     sample = calibration.sample(store)
-    if len(sample) == 0:
+    if len(sample.vectors) == 0:
         return None
     if all(isinstance(term, Text) for term in query.terms):
-        return line_of_words(wanted, sample, calibration.neutral(encoder()), rows=store.count())
-    return line_of_images(wanted, sample, rows=store.count())
+        neutral = calibration.neutral(encoder())
+        return line_of_words(wanted, sample.vectors, neutral, rows=sample.rows)
+    return line_of_images(wanted, sample.vectors, rows=sample.rows)
 
 
 def line_of_words(wanted: Vector, sample: Vectors, neutral: Vectors, *, rows: int) -> Line:

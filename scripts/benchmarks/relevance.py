@@ -7,6 +7,9 @@ unwanted where none does, and else not counted. Precision and recall of the line
 the queries that have any likely hit, and over all; "nothing" is the share of queries without a
 likely hit. Absent: queries for what no caption says; "nothing" is then right.
 
+Captions: the query is an image's first caption, wanted is that image, unwanted are all others,
+which it may well describe too: so precision is a lower bound here.
+
 Images: the query is an image; wanted are those of which two captions say two of the content words
 that two of its own say, unwanted those with none of these words in any caption.
 
@@ -67,6 +70,7 @@ class Case:
     line: Line
     wanted: np.ndarray
     unwanted: np.ndarray
+    cosines: np.ndarray
 
 
 def word_cases(
@@ -78,9 +82,21 @@ def word_cases(
             line_of_words(text, images, neutral, rows=len(images)),
             words.said(word, 2),
             ~words.said(word, 1),
+            images @ text,
         )
         for word, text in texts.items()
     ]
+
+
+def caption_cases(
+    images: Vectors, captions: list[list[str]], texts: dict[str, Vector], neutral: Vectors
+) -> list[Case]:
+    cases = []
+    for n, own in enumerate(captions):
+        line = line_of_words(texts[own[0]], images, neutral, rows=len(images))
+        is_own = np.arange(len(images)) == n
+        cases.append(Case(images, line, is_own, ~is_own, images @ texts[own[0]]))
+    return cases
 
 
 def image_cases(images: Vectors, words: Words) -> list[Case]:
@@ -93,15 +109,19 @@ def image_cases(images: Vectors, words: Words) -> list[Case]:
         unwanted = np.array([not own & other for other in weak]) & others
         line = line_of_images(images[n], images, rows=len(images))
         if line is not None and wanted.sum() >= 3:
-            cases.append(Case(images, line, wanted, unwanted))
+            cases.append(Case(images, line, wanted, unwanted, images @ images[n]))
     return cases
 
 
-def measure(cases: list[Case], height: float | None = None) -> str:
+def likely_by_line(case: Case, height: float | None) -> np.ndarray:
+    return case.line.evidence(case.images) >= (case.line.height if height is None else height)
+
+
+def measure(cases: list[Case], likely_of: Callable[[Case], np.ndarray]) -> tuple[str, float]:
+    """Return what is told of the cases, and their recall."""
     shares, found, nothing, counts = [], [], 0, []
     for case in cases:
-        line = case.line.height if height is None else height
-        likely = case.line.evidence(case.images) >= line
+        likely = likely_of(case)
         good, bad = int((likely & case.wanted).sum()), int((likely & case.unwanted).sum())
         counts.append(int(likely.sum()))
         nothing += counts[-1] == 0
@@ -112,19 +132,34 @@ def measure(cases: list[Case], height: float | None = None) -> str:
     told = (
         f"{len(cases):4} queries, nothing {nothing / len(cases):.2f}, likely {np.mean(counts):5.1f}"
     )
-    if found:
+    if shares and found:
         told += f", precision {np.mean(shares):.2f}, recall {np.mean(found):.2f}"
         told += f", wanted {np.mean([c.wanted.sum() for c in cases]):.1f}"
-    return told
+    return told, float(np.mean(found)) if found else 0.0
 
 
-def sweep(name: str, cases: list[Case], heights: Callable[[], list[float | None]]) -> None:
-    for height in heights():
+def flat(cases: list[Case], recall: float) -> str:
+    """Return what the one cosine for all queries tells that finds as much as the line does."""
+    for limit in np.arange(1, -1, -0.002):
+        told, found = measure(cases, lambda case, limit=limit: case.cosines >= limit)
+        if found >= recall:
+            return f"at {limit:.2f}  {told}"
+    raise AssertionError("no cosine is below -1")
+
+
+def sweep(name: str, cases: list[Case], heights: list[float | None]) -> None:
+    for height in heights:
         at = "the line" if height is None else f"at {height:.2f}"
-        print(f"  {name:24} {at:9} {measure(cases, height)}")
+        told, recall = measure(cases, lambda case, height=height: likely_by_line(case, height))
+        print(f"  {name:24} {at:9} {told}")
+        if height is None and recall:
+            print(f"  {name + ', one cosine':24} {flat(cases, recall)}")
 
 
-def builtin(kit: Path) -> tuple[list[Case], list[Case], list[Case]]:
+Cases = tuple[list[Case], list[Case], list[Case], list[Case]]
+
+
+def builtin(kit: Path) -> Cases:
     encoder, archive = BuiltinEncoder(), builtin_archive(kit)
     words = Words(archive.captions)
     said = " ".join(text.lower() for texts in archive.captions for text in texts)
@@ -137,11 +172,12 @@ def builtin(kit: Path) -> tuple[list[Case], list[Case], list[Case]]:
     return (
         word_cases(archive.images, words, texts, neutral),
         word_cases(archive.images, words, absent, neutral),
+        caption_cases(archive.images, archive.captions, archive.texts, neutral),
         image_cases(archive.images, words),
     )
 
 
-def vitb32(kit: Path) -> tuple[list[Case], list[Case], list[Case]]:
+def vitb32(kit: Path) -> Cases:
     archive = vitb32_archive(kit)
     said = [text for texts in archive.captions for text in texts]
     vectors = np.stack([archive.texts[text] for text in said])
@@ -150,6 +186,7 @@ def vitb32(kit: Path) -> tuple[list[Case], list[Case], list[Case]]:
     vocabulary = sorted({w for count in whole.counts for w in count} - STOP)
     present: list[Case] = []
     absent: list[Case] = []
+    captions: list[Case] = []
     for asked in (0, 1):
         here = half == asked
         words = Words([texts for texts, asks in zip(archive.captions, here, strict=True) if asks])
@@ -167,7 +204,9 @@ def vitb32(kit: Path) -> tuple[list[Case], list[Case], list[Case]]:
         images, neutral = archive.images[here], vectors[others]
         present += word_cases(images, words, there, neutral)
         absent += word_cases(images, words, not_there, neutral)
-    return present, absent, image_cases(archive.images, whole)
+        asked_of = [texts for texts, asks in zip(archive.captions, here, strict=True) if asks]
+        captions += caption_cases(images, asked_of, archive.texts, neutral)
+    return present, absent, captions, image_cases(archive.images, whole)
 
 
 def main() -> None:
@@ -179,11 +218,12 @@ def main() -> None:
     if given.sweep:
         heights += list(np.arange(1.5, 4.1, 0.25))
     for name, make in (("builtin", builtin), ("ViT-B/32", vitb32)):
-        present, absent, images = make(given.kit)
+        present, absent, captions, images = make(given.kit)
         print(name)
-        sweep("words", present, lambda: heights)
-        sweep("absent words", absent, lambda: heights)
-        sweep("images", images, lambda: heights)
+        sweep("words", present, heights)
+        sweep("absent words", absent, heights)
+        sweep("captions", captions, heights)
+        sweep("images", images, heights)
 
 
 if __name__ == "__main__":
