@@ -77,10 +77,11 @@ def _rank(text: str, weight: float, query: Query, store: Store) -> list[Ranked]:
         return []
     found = store.match_words(" ".join(words), DEPTH, where=query.where, filters=query.filters)
     shares = [len(set(words).intersection(tokens(row.record.text))) / len(words) for row in found]
+    ranks = {share: 1 + sum(other > share for other in shares) for share in set(shares)}
     return [
         Ranked(
             row.record,
-            rank=1 + sum(other > share for other in shares),
+            rank=ranks[share],
             weight=weight * share**POWER,
             is_whole=share == 1,
         )
