@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from schema.connection import Connection
-from schema.errors import ArchiveMismatch, ArchiveMissing, StoreError, UsageError
+from schema.errors import ArchiveMissing, UsageError
 from schema.fields import (
     FIELD_NAMES,
     SCHEMA_VERSION,
@@ -22,6 +22,7 @@ from schema.fields import (
 from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
 from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, check_page, find_profile
+from schema.properties import collection_name, properties_of, read_properties
 from schema.records import (
     MAX_SCORE,
     MIN_SCORE,
@@ -39,8 +40,6 @@ ROWS_PER_CALL = 500
 quarter of what a Milvus server accepts."""
 
 ARCHIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-
-_PROPERTY = "eidetic."
 
 
 class MilvusStore:
@@ -87,7 +86,7 @@ class MilvusStore:
         facts = connection.call(
             doing, lambda: client.describe_collection(archive, timeout=timeout_s)
         )
-        collection = _read_properties(facts["collection_name"], facts["properties"])
+        collection = read_properties(facts["collection_name"], facts["properties"])
         connection.call(doing, lambda: client.load_collection(collection.name, timeout=timeout_s))
         bm25 = any(field["name"] == SPARSE_FIELD for field in facts["fields"])
         store = cls(connection, collection, bm25=bm25)
@@ -116,7 +115,7 @@ class MilvusStore:
         profile = find_profile(index, embedded=connection.embedded)
         uid = secrets.token_hex(8)
         collection = Collection(
-            name=_collection_name(archive, model, uid),
+            name=collection_name(archive, model, uid),
             uid=uid,
             model=model,
             dim=dim,
@@ -145,7 +144,7 @@ class MilvusStore:
                     collection.name,
                     schema=milvus_schema(dim, bm25=bm25),
                     index_params=indexes,
-                    properties=_properties(collection),
+                    properties=properties_of(collection),
                     consistency_level="Session",
                     timeout=timeout_s,
                 )
@@ -376,46 +375,6 @@ def list_archives(connection: Connection) -> list[str]:
 
 def _known(archives: list[str]) -> str:
     return f" (there: {', '.join(archives)})" if archives else ""
-
-
-def _collection_name(archive: str, model: str, uid: str) -> str:
-    """Name archive, model and schema version for people; the uid tells namesakes apart."""
-    spelled = re.sub(r"[^a-z0-9]+", "_", model.lower())[-80:].strip("_")
-    return f"{archive}__{spelled}_v{SCHEMA_VERSION}_{uid}"
-
-
-def _properties(collection: Collection) -> dict[str, str]:
-    return {
-        f"{_PROPERTY}{key}": str(getattr(collection, key))
-        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version")
-    }
-
-
-def _read_properties(name: str, properties: dict[str, str]) -> Collection:
-    try:
-        collection = Collection(
-            name=name,
-            uid=properties[f"{_PROPERTY}uid"],
-            model=properties[f"{_PROPERTY}model"],
-            dim=int(properties[f"{_PROPERTY}dim"]),
-            fingerprint=properties[f"{_PROPERTY}fingerprint"],
-            index=properties[f"{_PROPERTY}index"],
-            schema_version=int(properties[f"{_PROPERTY}schema_version"]),
-        )
-    except (KeyError, ValueError) as error:
-        raise ArchiveMismatch(
-            f"the collection {name!r} was not made by Eidetic (no property {error}); choose "
-            "another archive name with --archive"
-        ) from error
-    if collection.schema_version != SCHEMA_VERSION:
-        raise ArchiveMismatch(
-            f"the collection {name!r} has schema version {collection.schema_version}, this "
-            f"Eidetic reads version {SCHEMA_VERSION}; use the Eidetic that made it, or ingest the "
-            "same folders into another archive with --archive"
-        )
-    if collection.index not in PROFILES:
-        raise StoreError(f"the collection {name!r} names an unknown index {collection.index!r}")
-    return collection
 
 
 def _match(hit: Any) -> Match:

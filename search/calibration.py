@@ -8,11 +8,12 @@ import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from embed.encoder import Encoder
-from schema.records import Vectors
+from schema.records import Vector, Vectors
 from schema.store import Store
 from search.neutral import NEUTRAL
 
@@ -36,6 +37,25 @@ class Sample:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Neutral:
+    """What any image of an archive gets from any words.
+
+    Attributes:
+        mean: Mean of the neutral captions' vectors: shape (dim,), float32.
+        spread: What captions differ by on one image: the mean, over a sample of rows, of the
+            standard deviation over captions of their cosines with it.
+    """
+
+    mean: Vector
+    spread: float
+
+    @classmethod
+    def of(cls, captions: Vectors, sample: Vectors) -> Self:
+        """Measure them: shapes (captions, dim) and (rows, dim), at least one each."""
+        return cls(captions.mean(axis=0), float((sample @ captions.T).std(axis=1).mean()))
+
+
 class Calibration:
     """One archive's references. Threads may share it: at worst two read the same."""
 
@@ -47,7 +67,8 @@ class Calibration:
         """
         self._folder = folder
         self._drawn: tuple[str, Sample] | None = None
-        self._neutral: tuple[str, Vectors] | None = None
+        self._captions: tuple[str, Vectors] | None = None
+        self._neutral: tuple[Vectors, Vectors, Neutral] | None = None
 
     def sample(self, store: Store) -> Sample:
         """Return the vectors of about `SAMPLE_ROWS` rows.
@@ -64,7 +85,23 @@ class Calibration:
         self._drawn = (uid, sample)
         return sample
 
-    def neutral(self, encoder: Encoder) -> Vectors:
+    def neutral(self, store: Store, encoder: Encoder) -> Neutral:
+        """Return what an archive that is not empty is held against by words.
+
+        Raises:
+            StoreError: The store does not answer, or answers with an error.
+            UsageError: The model takes images only.
+        """
+        sample, captions = self.sample(store).vectors, self.captions(encoder)
+        if self._neutral is not None:
+            seen, said, neutral = self._neutral
+            if seen is sample and said is captions:
+                return neutral
+        neutral = Neutral.of(captions, sample)
+        self._neutral = (sample, captions, neutral)
+        return neutral
+
+    def captions(self, encoder: Encoder) -> Vectors:
         """Return the neutral captions' vectors: shape (captions, dim), float32, unit norm.
 
         Raises:
@@ -72,14 +109,14 @@ class Calibration:
         """
         told = "\0".join((encoder.spec, encoder.fingerprint, str(encoder.dim), *NEUTRAL))
         key = blake2b(told.encode(), digest_size=8).hexdigest()
-        if self._neutral is not None and self._neutral[0] == key:
-            return self._neutral[1]
+        if self._captions is not None and self._captions[0] == key:
+            return self._captions[1]
         file = self._folder / f"neutral-{key}.npy" if self._folder else None
         vectors = _load(file, encoder.dim)
         if vectors is None:
             vectors = encoder.encode_texts(NEUTRAL)
             _save(file, vectors)
-        self._neutral = (key, vectors)
+        self._captions = (key, vectors)
         return vectors
 
 

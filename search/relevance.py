@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from embed.encoder import Encoder
 from schema.records import Match, Vector, Vectors
 from schema.store import Store
-from search.calibration import Calibration
+from search.calibration import Calibration, Neutral
 from search.query import Query, Text
 
 WORDS_LINE = 2.5
@@ -119,21 +119,20 @@ def draw_line(
     if len(sample.vectors) == 0:
         return None
     if all(isinstance(term, Text) for term in query.terms):
-        neutral = calibration.neutral(encoder())
+        neutral = calibration.neutral(store, encoder())
         return line_of_words(wanted, sample.vectors, neutral, rows=sample.rows)
     return line_of_images(wanted, sample.vectors, rows=sample.rows)
 
 
-def line_of_words(wanted: Vector, sample: Vectors, neutral: Vectors, *, rows: int) -> Line:
+def line_of_words(wanted: Vector, sample: Vectors, neutral: Neutral, *, rows: int) -> Line:
     """Return the line of a query of words alone.
 
     Args:
         wanted: The query's vector; vectors are float32, of unit norm.
-        sample: Of the archive, at least one row; ``neutral`` those of the neutral captions.
+        sample: Of the archive, at least one row.
         rows: How many the archive has.
     """
-    unit = float((sample @ neutral.T).std(axis=1).mean())
-    direction: Vector = (wanted - neutral.mean(axis=0)) / unit
+    direction: Vector = (wanted - neutral.mean) / neutral.spread
     return Line(direction, 0.0, _height(WORDS_LINE, sample @ direction, rows))
 
 

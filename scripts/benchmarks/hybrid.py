@@ -30,7 +30,8 @@ from embed.builtin import BuiltinEncoder
 from embed.encoder import ToyEncoder
 from embed.images import decode_image, default_max_pixels
 from schema import Collection, Embedded, ImageRecord, MemoryStore, Vectors, row_id
-from search import Query, Text, search
+from search import Calibration, Query, Text, build_query, search
+from search.grammar import Parsed, TextPart
 from search.lexical import content_words
 from search.neutral import NEUTRAL
 
@@ -117,13 +118,20 @@ def store_of(archive: Archive, texts: Sequence[str]) -> MemoryStore:
     return store
 
 
-def recall(archive: Archive, texts: Sequence[str], *, words: bool) -> list[float]:
-    store, encoder = store_of(archive, texts), Replay(archive)
+def recall(
+    archive: Archive, texts: Sequence[str], *, words: bool, captions: int = 1
+) -> list[float]:
+    store, encoder, calibration = store_of(archive, texts), Replay(archive), Calibration()
     ranks = []
-    for file, captions in zip(archive.files, archive.captions, strict=True):
-        query = Query((Text(captions[0]),), k=max(DEPTHS), words=words)
-        found = [m.record.path for m in search(query, store=store, encoder=lambda: encoder)]
-        ranks.append(found.index(file) + 1 if file in found else np.inf)
+    for file, own in zip(archive.files, archive.captions, strict=True):
+        for caption in own[:captions]:
+            # As a text in quotes is asked on the command line.
+            query = build_query(
+                str(Parsed(positives=(TextPart(caption),))), k=max(DEPTHS), words=words
+            )
+            matches = search(query, store=store, encoder=lambda: encoder, calibration=calibration)
+            found = [match.record.path for match in matches]
+            ranks.append(found.index(file) + 1 if file in found else np.inf)
     return [float(np.mean(np.array(ranks) <= depth)) for depth in DEPTHS]
 
 
@@ -159,6 +167,10 @@ def report(name: str, archive: Archive) -> None:
     }
     print(f"\n{name}, {len(archive.files)} images; R@1, R@5, R@10:")
     print(f"  {'vectors alone':16}", *(f"{r:6.3f}" for r in recall(archive, two, words=False)))
+    if len(archive.texts) == 5 * len(archive.files):
+        numbers = texts["file numbers"]
+        shares = recall(archive, numbers, words=True, captions=5)
+        print(f"  {'all captions':16}", *(f"{r:6.3f}" for r in shares), "(file numbers)")
     for kind, rows in texts.items():
         print(f"  {kind:16}", *(f"{r:6.3f}" for r in recall(archive, rows, words=True)))
 

@@ -31,6 +31,7 @@ from hybrid import builtin_archive, vitb32_archive
 
 from embed.builtin import BuiltinEncoder
 from schema import Vector, Vectors
+from search.calibration import Neutral
 from search.neutral import NEUTRAL
 from search.relevance import Line, line_of_images, line_of_words
 
@@ -79,7 +80,7 @@ def word_cases(
     return [
         Case(
             images,
-            line_of_words(text, images, neutral, rows=len(images)),
+            line_of_words(text, images, Neutral.of(neutral, images), rows=len(images)),
             words.said(word, 2),
             ~words.said(word, 1),
             images @ text,
@@ -91,9 +92,9 @@ def word_cases(
 def caption_cases(
     images: Vectors, captions: list[list[str]], texts: dict[str, Vector], neutral: Vectors
 ) -> list[Case]:
-    cases = []
+    cases, measured = [], Neutral.of(neutral, images)
     for n, own in enumerate(captions):
-        line = line_of_words(texts[own[0]], images, neutral, rows=len(images))
+        line = line_of_words(texts[own[0]], images, measured, rows=len(images))
         is_own = np.arange(len(images)) == n
         cases.append(Case(images, line, is_own, ~is_own, images @ texts[own[0]]))
     return cases

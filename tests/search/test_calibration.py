@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embed.encoder import ToyEncoder
-from schema import MemoryStore, Vectors
+from schema import Embedded, MemoryStore, Vectors
 from search import Calibration
 from search.calibration import SAMPLE_ROWS
 from search.neutral import NEUTRAL
@@ -60,31 +60,48 @@ def test_another_collection_has_another_sample() -> None:
 
 def test_the_captions_are_encoded_once_per_folder_and_model(tmp_path: Path) -> None:
     first, second = Counted(), Counted()
-    vectors = Calibration(tmp_path).neutral(first)
+    vectors = Calibration(tmp_path).captions(first)
     assert vectors.shape == (len(NEUTRAL), first.dim)
     again = Calibration(tmp_path)
-    assert np.array_equal(again.neutral(second), vectors)
-    assert again.neutral(second) is again.neutral(second)
+    assert np.array_equal(again.captions(second), vectors)
+    assert again.captions(second) is again.captions(second)
     assert (first.calls, second.calls) == (1, 0)
     assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]
     second.fingerprint = "toy-2"
-    again.neutral(second)
+    again.captions(second)
     assert second.calls == 1
+
+
+def test_what_is_neutral_is_measured_once_per_sample() -> None:
+    store, calibration = filled(50), Calibration()
+    encoder = ToyEncoder()
+    store.collection = a_collection(encoder.dim)
+    vectors = encoder.encode_texts(["a", "b", "c"])
+    for row, vector in zip(some_rows(3), vectors, strict=True):
+        store.upsert([Embedded(row.record, vector)])
+    store.delete([row.record.id for row in some_rows(50)[3:]])
+    neutral = calibration.neutral(store, encoder)
+    cosines = vectors @ encoder.encode_texts(NEUTRAL).T
+    assert neutral.spread == pytest.approx(cosines.std(axis=1).mean())
+    assert neutral.mean == pytest.approx(encoder.encode_texts(NEUTRAL).mean(axis=0))
+    assert calibration.neutral(store, encoder) is neutral
+    store.delete([some_rows(1)[0].record.id])
+    assert calibration.neutral(store, encoder) is not neutral
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
-    vectors = Calibration(tmp_path).neutral(Counted())
+    vectors = Calibration(tmp_path).captions(Counted())
     (file,) = tmp_path.iterdir()
     file.write_bytes(content)
     encoder = Counted()
-    assert np.array_equal(Calibration(tmp_path).neutral(encoder), vectors)
+    assert np.array_equal(Calibration(tmp_path).captions(encoder), vectors)
     assert np.array_equal(np.load(file), vectors)
     assert encoder.calls == 1
 
 
 def test_a_folder_that_is_not_there_costs_the_encoding_only(tmp_path: Path) -> None:
     encoder, calibration = Counted(), Calibration(tmp_path / "gone")
-    assert calibration.neutral(encoder) is calibration.neutral(encoder)
+    assert calibration.captions(encoder) is calibration.captions(encoder)
     assert encoder.calls == 1
     assert not (tmp_path / "gone").exists()

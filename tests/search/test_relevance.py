@@ -8,6 +8,7 @@ import pytest
 from embed.encoder import ToyEncoder, unit
 from schema import Embedded, MemoryStore, Vectors
 from search import Calibration, Query, Row, Text, search
+from search.calibration import Neutral
 from search.neutral import NEUTRAL
 from search.relevance import (
     IMAGE_LINE,
@@ -87,8 +88,8 @@ def test_what_is_not_there_has_no_likely_hit(store: MemoryStore) -> None:
 def test_an_image_that_scores_high_for_any_words_is_not_likely_by_that() -> None:
     hub, thing = np.eye(DIM, dtype=np.float32)[:2]
     neutral = unit(random_vectors(60, DIM) + 3 * hub)
-    wanted = unit((2 * hub + thing)[None])[0]
-    line = line_of_words(wanted, random_vectors(300, DIM, seed=1), neutral, rows=300)
+    wanted, sample = unit((2 * hub + thing)[None])[0], random_vectors(300, DIM, seed=1)
+    line = line_of_words(wanted, sample, Neutral.of(neutral, sample), rows=300)
     assert hub @ wanted > thing @ wanted
     of_hub, of_thing = line.evidence(np.stack([hub, thing]))
     assert of_hub < 0 < line.height < of_thing
@@ -136,7 +137,7 @@ def test_the_line_of_something_rare_rises_with_the_number_of_rows() -> None:
     neutral, sample = random_vectors(60, DIM, seed=1), random_vectors(1000, DIM, seed=2)
     wanted = random_vectors(1, DIM, seed=3)[0]
     heights = [
-        line_of_words(wanted, sample, neutral, rows=rows).height
+        line_of_words(wanted, sample, Neutral.of(neutral, sample), rows=rows).height
         for rows in (10, REFERENCE_ROWS, 10**5, 10**7)
     ]
     assert heights[0] == heights[1] == WORDS_LINE
@@ -151,7 +152,8 @@ def test_the_line_of_something_frequent_does_not_rise() -> None:
     neutral = random_vectors(60, DIM, seed=1)
     wanted = random_vectors(1, DIM, seed=3)
     sample = unit(random_vectors(1000, DIM, seed=2) + np.repeat([[0], [2]], [900, 100], 0) * wanted)
-    assert line_of_words(wanted[0], sample, neutral, rows=10**7).height == WORDS_LINE
+    line = line_of_words(wanted[0], sample, Neutral.of(neutral, sample), rows=10**7)
+    assert line.height == WORDS_LINE
 
 
 def test_what_is_excluded_does_not_lower_the_likelihood_of_the_rest(store: MemoryStore) -> None:
