@@ -13,7 +13,7 @@ demo: $(VENV)/demo-installed
 	$(BIN)/eidetic --data-dir demo demo $(if $(PHOTOS),"$(PHOTOS)")
 
 test: $(VENV)/dev-installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/dev-installed
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from os import fspath
 from types import TracebackType
 from typing import Self
 
+from eidetic.browsing import Browsing
 from eidetic.caring import Caring
 from eidetic.filling import Filling
 from eidetic.finding import Finding
@@ -12,7 +13,7 @@ from eidetic.opening import Opening
 from eidetic.part import StrPath
 from eidetic.settings import Settings, load_settings
 from schema import Collection
-from schema.milvus_store import check_archive_name
+from schema.archives import check_archive_name
 
 
 def open(
@@ -48,7 +49,7 @@ def open(
     return Archive(settings, model=model)
 
 
-class Archive(Filling, Finding, Judging, Caring):
+class Archive(Filling, Finding, Browsing, Judging, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

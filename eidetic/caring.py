@@ -1,6 +1,7 @@
 """How an archive is looked after: what it knows, its roots, its health."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from os import fspath
 
 from eidetic.doctor import DEFAULT_SAMPLE, Diagnosis, examine
@@ -17,6 +18,9 @@ from eidetic.roots import (
 )
 from eidetic.show import Facts, show
 from schema import load_roots
+
+WAIT_S = 10.0
+"""How long a short piece of work waits for another writer; a watched folder's batch takes less."""
 
 
 class Caring(Part):
@@ -83,7 +87,10 @@ class Caring(Part):
             UsageError: There is no such root or folder, the folder overlaps another root, or the
                 files are not there.
         """
-        return move_root(self._opening, fspath(root), fspath(folder), allow_mismatch=allow_mismatch)
+        with self._opening.writing("roots move", wait_s=WAIT_S):
+            return move_root(
+                self._opening, fspath(root), fspath(folder), allow_mismatch=allow_mismatch
+            )
 
     def forget_root(self, root: StrPath) -> Forgotten:
         """Drop a root, its rows and what the journal knows of its files; the files stay.
@@ -94,7 +101,8 @@ class Caring(Part):
         Raises:
             UsageError: There is no such root.
         """
-        return forget_root(self._opening, fspath(root))
+        with self._opening.writing("roots forget", wait_s=WAIT_S):
+            return forget_root(self._opening, fspath(root))
 
     def doctor(
         self,
@@ -117,10 +125,12 @@ class Caring(Part):
             ArchiveMissing: Nothing has been ingested yet.
             StoreError: Milvus failed.
         """
-        return examine(
-            self._opening,
-            fix=fix,
-            sample=sample,
-            exclude=exclude,
-            allow_mass_removal=allow_mass_removal,
-        )
+        turn = self._opening.writing("doctor --fix", wait_s=WAIT_S) if fix else nullcontext()
+        with turn:
+            return examine(
+                self._opening,
+                fix=fix,
+                sample=sample,
+                exclude=exclude,
+                allow_mass_removal=allow_mass_removal,
+            )

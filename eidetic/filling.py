@@ -52,6 +52,7 @@ class Filling(Part):
             ArchiveMismatch: The archive was made with another model.
             ModelUnavailable: The model cannot be loaded.
             NoUsableImage: There is no image to index.
+            ArchiveBusy: Another process is writing into the archive.
             StoreError: Milvus failed; what it had acknowledged stays.
             IngestInterrupted: Ctrl-C; carries the report so far.
         """
@@ -73,16 +74,17 @@ class Filling(Part):
             with self._opening.rehearsal() as (rehearsed, journal):
                 # Nothing is encoded, so that any encoder's preparation will do.
                 return run(store=rehearsed, encoder=ToyEncoder(), journal=journal)
-        store, is_new = self._opening.store_or_new()
-        try:
-            encoder = self._opening.encoder()
-            with adopting(self._opening, scopes), self._opening.journal() as journal:
-                return run(store=store, encoder=encoder, journal=journal)
-        except (NoUsableImage, IngestInterrupted):
-            if is_new and store.count() == 0:
-                # Nothing came of it: leave no empty archive behind that is bound to a model.
-                self._opening.drop()
-            raise
+        with self._opening.writing("ingest"):
+            store, is_new = self._opening.store_or_new()
+            try:
+                encoder = self._opening.encoder()
+                with adopting(self._opening, scopes), self._opening.journal() as journal:
+                    return run(store=store, encoder=encoder, journal=journal)
+            except (NoUsableImage, IngestInterrupted):
+                if is_new and store.count() == 0:
+                    # Nothing came of it: leave no empty archive behind that is bound to a model.
+                    self._opening.drop()
+                raise
 
     def watch(
         self,

@@ -8,8 +8,9 @@ from pathlib import Path
 from eidetic.part import Part, StrPath
 from eidetic.results import Hits
 from eidetic.show import ROW_ID
+from embed import Encoder
 from schema import load_roots
-from search import DEFAULT_K, Query, Row, Sort, answer, build_query, image_term
+from search import DEFAULT_K, PreparedImage, Query, Row, Sort, answer, build_query, image_term
 
 
 class Finding(Part):
@@ -19,7 +20,7 @@ class Finding(Part):
         self,
         text: str | Sequence[str] = (),
         *,
-        images: Iterable[StrPath] = (),
+        images: Iterable[StrPath | PreparedImage] = (),
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
@@ -33,7 +34,7 @@ class Finding(Part):
         Args:
             text: A query in the language of `search.grammar`, as in "dogs -people date:2019", or
                 several queries that count together.
-            images: Image files to find the like of.
+            images: Image files to find the like of, or images that are decoded already.
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
@@ -50,10 +51,10 @@ class Finding(Part):
             ModelUnavailable: The archive's model cannot be loaded.
             StoreError: Milvus failed.
         """
-        files = [fspath(image) for image in images]
+        given = [i if isinstance(i, PreparedImage) else fspath(i) for i in images]
         query = build_query(
             text,
-            files,
+            given,
             k=k,
             offset=offset,
             where=where,
@@ -77,6 +78,15 @@ class Finding(Part):
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
         term = Row(name) if is_id else image_term(name)
         return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
+
+    def encoder(self) -> Encoder:
+        """Return the archive's encoder, loading it at the first call.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+            ArchiveMismatch: It is no longer the one that made the archive's vectors.
+        """
+        return self._opening.encoder()
 
     def _answer(self, query: Query) -> Hits:
         store = self._opening.store()

@@ -5,11 +5,15 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from eidetic.part import Part, StrPath
+from eidetic.results import locate
+from schema import load_roots
 from search import (
     DEFAULT_TEMPLATE,
     Classification,
+    Classified,
     Evaluation,
     classify,
+    classify_rows,
     compare,
     evaluate,
     read_captions,
@@ -42,6 +46,34 @@ class Judging(Part):
         several = [paths] if isinstance(paths, str | PathLike) else paths
         files = [Path(fspath(path)) for path in several]
         return classify(files, labels, encoder=self._opening.any_encoder, template=template)
+
+    def classify_rows(
+        self, ids: Sequence[str], labels: Sequence[str], *, template: str = DEFAULT_TEMPLATE
+    ) -> Classification:
+        """Score labels for rows of the archive by their stored vectors; no file is read.
+
+        Args:
+            ids: Ids of rows.
+            labels: At least one, without duplicates.
+            template: What is said of an image; ``{}`` stands for the label.
+
+        Raises:
+            UsageError: An id is of no row, the labels or the template cannot be used, or the model
+                takes images only.
+            ArchiveMissing: Nothing has been ingested yet.
+            ModelUnavailable: The model cannot be loaded.
+        """
+        store = self._opening.store()
+        scores = classify_rows(
+            ids, labels, store=store, encoder=self._opening.encoder, template=template
+        )
+        records = store.get(ids)
+        roots = {root.id: root for root in load_roots(self.settings.roots_file)}
+        found = (
+            Classified(locate(records[row], roots), each)
+            for row, each in zip(ids, scores, strict=True)
+        )
+        return Classification(tuple(found), ())
 
     def compare(self, a: StrPath, b: StrPath, *, text: bool = False) -> float:
         """Return the cosine similarity of two images, or of an image and words, in [-1, 1].

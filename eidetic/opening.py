@@ -3,11 +3,12 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from eidetic.settings import Settings
+from eidetic.turns import writing
 from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
 from ingest import Journal
 from schema import ArchiveMissing, Collection, Connection, MemoryStore, MilvusStore, Store
@@ -103,6 +104,10 @@ class Opening:
             raise ArchiveMissing(
                 f"{error}; or name a model: --model builtin, or another of `eidetic models`"
             ) from error
+
+    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[None]:
+        """Hold the archive's right to write, see `eidetic.turns.writing`."""
+        return writing(self.settings.archive_dir / "writer.lock", doing, wait_s=wait_s)
 
     def journal(self) -> Journal:
         """Return the journal of the archive's collection, open; the caller closes it."""

@@ -1,9 +1,10 @@
 """Ingesting and then following folders, with store, model and journal open throughout."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from math import inf
 from os import PathLike
 from threading import Event
+from typing import Any
 
 from eidetic.opening import Opening
 from eidetic.roots import adopting
@@ -28,8 +29,14 @@ def watch(
     named = [paths] if isinstance(paths, str | PathLike) else paths
     scopes = plan_scopes(named, load_roots(opening.settings.roots_file))
     require_local(scopes)
-    store, _ = opening.store_or_new()
+    with opening.writing("ingest --watch"):
+        store, _ = opening.store_or_new()
     encoder = opening.encoder()
     with adopting(opening, scopes), opening.journal() as journal:
-        run = partial(ingest, store=store, encoder=encoder, journal=journal)
+
+        def run(*args: Any, **options: Any) -> IngestReport:
+            # Between two batches others may write.
+            with opening.writing("ingest --watch", wait_s=inf):
+                return ingest(*args, store=store, encoder=encoder, journal=journal, **options)
+
         yield from follow(scopes, run, stop=stop or Event(), exclude=exclude, progress=progress)

@@ -2,6 +2,7 @@
 
 from schema.connection import Connection
 from schema.errors import (
+    ArchiveBusy,
     ArchiveError,
     ArchiveMismatch,
     ArchiveMissing,
@@ -30,6 +31,7 @@ from schema.roots import Root, load_roots, save_roots
 from schema.store import Collection, MemoryStore, Store
 
 __all__ = [
+    "ArchiveBusy",
     "ArchiveError",
     "ArchiveMismatch",
     "ArchiveMissing",

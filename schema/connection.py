@@ -1,6 +1,8 @@
 """One open connection to Milvus, embedded or a server, and what it can do."""
 
 import logging
+import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from schema import lite
 from schema.errors import StoreError, StoreUnreachable, UsageError
+from schema.owner import Owner, announce, find_owner, withdraw
 
 CONNECT_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 60.0
@@ -18,6 +22,13 @@ at a prompt should not wait longer. A server that is not there at all is told by
 connection, after `CONNECT_TIMEOUT_S`."""
 
 MAX_PAUSE_S = 2.0
+
+OWNER_TIMEOUT_S = 10.0
+"""How long a process may take from locking the folder to answering, an archive of a million rows
+and a busy disk included, and from its end to letting go of the folder."""
+
+OWNER_PAUSE_S = 0.05
+OWNER_RETRIES = 3
 
 T = TypeVar("T")
 
@@ -34,15 +45,20 @@ class Capabilities:
 class Connection:
     """An open connection. Close it, or use it in a ``with`` statement.
 
+    The embedded store is opened in this process or, where another process of the same user has it
+    open, used through that one. Should that one end, it is opened here, or used through the next.
+
     Attributes:
         uri: Where it leads: a server's URI, or the folder of the embedded store.
-        embedded: Whether it is Milvus Lite in this process.
+        embedded: Whether it is Milvus Lite, in this process or in another of this machine.
         version: What the server calls itself.
         capabilities: What it can do.
-        client: The pymilvus client; call it through `call` only.
+        client: The pymilvus client of the moment; call it through `call` only.
+        owner: The process that has the embedded store open; ``None`` where it is this one.
         timeout_s: How long one call is repeated while the server is away.
         is_lost: Whether the last call was given up.
         was_killed: Whether the process that last had the embedded store open did not close it.
+        on_reopened: Called after the embedded store was opened anew under a living connection.
     """
 
     def __init__(self, uri: str, *, token: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
@@ -59,26 +75,12 @@ class Connection:
         self.timeout_s = timeout_s
         self.is_lost = False
         self.was_killed = False
+        self.owner: Owner | None = None
+        self.on_reopened: Callable[[], None] | None = None
+        self._token = token
         self._engine: Any = None
-        address = self._start_engine(Path(self.uri)) if self.embedded else _check_uri(uri)
-        import grpc
-        from pymilvus import MilvusClient
-        from pymilvus.exceptions import MilvusException
-
-        # Only now: importing pymilvus sets the levels of its loggers.
-        _quiet_pymilvus()
-        try:
-            # A dedicated channel: a shared one would be closed under another archive's feet.
-            self.client = MilvusClient(
-                address, token=token, timeout=CONNECT_TIMEOUT_S, dedicated=True
-            )
-            self.version = str(self.client.get_server_version(timeout=CONNECT_TIMEOUT_S))
-        except (MilvusException, grpc.RpcError) as error:
-            self._stop_engine()
-            raise self._translate(error, "connect", "") from error
-        except BaseException:
-            self._stop_engine()
-            raise
+        self._reopening = threading.RLock()
+        self._connect()
         self.capabilities = _capabilities(self.version, embedded=self.embedded)
 
     def __enter__(self) -> Self:
@@ -94,7 +96,17 @@ class Connection:
         self.client.close()
         self._stop_engine()
 
-    def call(self, doing: str, ask: Callable[[], T], *, where: str = "") -> T:
+    @property
+    def patience(self) -> dict[str, Any]:
+        """Arguments of every method of the client that bound how long pymilvus itself repeats it.
+
+        A process that has ended answers no more: another way to its store is found at once.
+        """
+        if self.owner is not None:
+            return {"timeout": None, "retry_times": OWNER_RETRIES}
+        return {"timeout": self.timeout_s}
+
+    def call(self, doing: str, ask: Callable[[Any], T], *, where: str = "") -> T:
         """Return what a call of pymilvus returns; repeat it while the server is away.
 
         pymilvus repeats calls itself, but not past the moment when its channel cannot be made
@@ -102,7 +114,7 @@ class Connection:
 
         Args:
             doing: What is asked, for the message ("write 64 rows").
-            ask: Makes the call.
+            ask: Makes the call, with the client of the moment.
             where: The filter expression the caller gave, to blame if it does not parse.
 
         Raises:
@@ -116,8 +128,9 @@ class Connection:
         last_start = time.monotonic() + self.timeout_s
         pause_s = 0.1
         while True:
+            client = self.client
             try:
-                answer = ask()
+                answer = ask(client)
                 self.is_lost = False
                 return answer
             except (MilvusException, grpc.RpcError) as error:
@@ -125,8 +138,43 @@ class Connection:
                 self.is_lost = isinstance(told, StoreUnreachable)
                 if not self.is_lost or time.monotonic() > last_start:
                     raise told from error
+            if self.owner is not None:
+                self._reopen(client)
+                continue
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, MAX_PAUSE_S)
+
+    def _connect(self) -> None:
+        """Open the embedded store, here or through its owner, or reach the server."""
+        address = self._open_folder(Path(self.uri)) if self.embedded else _check_uri(self.uri)
+        import grpc
+        from pymilvus import MilvusClient
+        from pymilvus.exceptions import MilvusException
+
+        # Only now: importing pymilvus sets the levels of its loggers.
+        _quiet_pymilvus()
+        try:
+            # A dedicated channel: a shared one would be closed under another archive's feet.
+            self.client = MilvusClient(
+                address, token=self._token, timeout=CONNECT_TIMEOUT_S, dedicated=True
+            )
+            self.version = str(self.client.get_server_version(timeout=CONNECT_TIMEOUT_S))
+        except (MilvusException, grpc.RpcError) as error:
+            self._stop_engine()
+            raise self._translate(error, "connect", "") from error
+        except BaseException:
+            self._stop_engine()
+            raise
+
+    def _reopen(self, lost: Any) -> None:
+        """Find another way to the embedded store, unless another thread has found one."""
+        with self._reopening:
+            if self.client is not lost:
+                return
+            # The lost client stays open: other threads may be waiting for its answers.
+            self._connect()
+            if self.on_reopened is not None:
+                self.on_reopened()
 
     def _translate(self, error: Exception, doing: str, where: str) -> Exception:
         import grpc
@@ -151,33 +199,68 @@ class Connection:
             return UsageError(f"the filter {where!r} cannot be used: {text}")
         return StoreError(f"Milvus at {self.uri} could not {doing}: {text}")
 
-    def _start_engine(self, folder: Path) -> str:
+    def _open_folder(self, folder: Path) -> str:
+        """Return the address of the embedded store: its own here, or that of its owner."""
+        from milvus_lite.exceptions import DataDirLockedError
+
+        give_up = time.monotonic() + OWNER_TIMEOUT_S
+        while True:
+            try:
+                self.owner = None
+                return f"http://127.0.0.1:{self._start_engine(folder)}"
+            except DataDirLockedError as error:
+                # A process that has just locked the folder, or is letting go of it, has no note.
+                self.owner = find_owner(folder)
+                if self.owner is not None and _answers(self.owner.port):
+                    return f"http://127.0.0.1:{self.owner.port}"
+                if time.monotonic() > give_up:
+                    raise StoreError(
+                        f"{folder} is open in {_name(self.owner)}, which does not answer, and the "
+                        "embedded store can be opened once only; end that process, or run a Milvus "
+                        "server and give its --uri"
+                    ) from error
+            time.sleep(OWNER_PAUSE_S)
+
+    def _start_engine(self, folder: Path) -> int:
         from milvus_lite.adapter.grpc.server import start_server_in_thread
         from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 
-        self.was_killed = any(folder.glob("collections/*/wal/*"))
+        was_killed = lite.was_killed(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             server, db, port = start_server_in_thread(str(folder))
-        except DataDirLockedError as error:
-            raise StoreError(
-                f"{folder} is open in another process, and the embedded store serves one at a "
-                "time; wait for that process, or run a Milvus server and give its --uri"
-            ) from error
+            self._engine = (server, db)
+            announce(folder, port)
+        except DataDirLockedError:
+            raise
         except (MilvusLiteError, OSError, ValueError) as error:
+            self._stop_engine()
             raise StoreError(
                 f"the embedded store in {folder} cannot be opened: {error}; check the folder's "
                 "permissions, or choose another with --data-dir"
             ) from error
-        self._engine = (server, db)
-        return f"http://127.0.0.1:{port}"
+        self.was_killed = was_killed
+        return int(port)
 
     def _stop_engine(self) -> None:
         if self._engine is not None:
             server, db = self._engine
             self._engine = None
+            withdraw(Path(self.uri))
             server.stop(grace=2).wait()
             db.close()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), CONNECT_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
+
+
+def _name(owner: Owner | None) -> str:
+    return "another process" if owner is None else f"process {owner.pid}"
 
 
 def _check_uri(uri: str) -> str:

@@ -3,6 +3,7 @@
 EideticError                      exit 1   something nobody planned for
 ├── UsageError                    exit 2   a value the caller gave cannot be used
 ├── ArchiveError                  exit 3
+│   ├── ArchiveBusy                        another process is writing into it
 │   ├── ArchiveMissing                     no such archive, or nothing in it yet
 │   └── ArchiveMismatch                    made with another model or schema version
 ├── StoreError                    exit 4   Milvus answered with an error
@@ -36,6 +37,10 @@ class ArchiveError(EideticError):
     """The archive cannot serve this call."""
 
     exit_code = 3
+
+
+class ArchiveBusy(ArchiveError):
+    """Another process is writing into the archive."""
 
 
 class ArchiveMissing(ArchiveError):

@@ -1,15 +1,23 @@
 """The rows of one archive in a Milvus collection, embedded or on a server."""
 
-import re
+import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
+from schema.archives import (
+    check_archive_name,
+    collection_name,
+    known_archives,
+    properties_of,
+    read_properties,
+)
 from schema.connection import Connection
-from schema.errors import ArchiveMissing, UsageError
+from schema.errors import ArchiveMissing, StoreError
 from schema.fields import (
     FIELD_NAMES,
     SCHEMA_VERSION,
@@ -22,7 +30,7 @@ from schema.fields import (
 from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
 from schema.index import DEFAULT_PROFILE, MAX_LIMIT, PROFILES, check_page, find_profile
-from schema.properties import collection_name, properties_of, read_properties
+from schema.lite import drop_indexes
 from schema.records import (
     MAX_SCORE,
     MIN_SCORE,
@@ -35,11 +43,15 @@ from schema.records import (
 )
 from schema.store import ROWS_PER_BATCH, Collection
 
+log = logging.getLogger(__name__)
+
 ROWS_PER_CALL = 500
 """Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
 quarter of what a Milvus server accepts."""
 
-ARCHIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+class _Reopened(Exception):
+    """Another process that had the store open has ended in the middle of an iteration."""
 
 
 class MilvusStore:
@@ -59,12 +71,11 @@ class MilvusStore:
         self.connection = connection
         self.collection = collection
         self.can_match_words = bm25 and connection.capabilities.bm25
-        self._client = connection.client
         self._profile = PROFILES[collection.index]
         # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
-        self._timeout_s = connection.timeout_s
+        connection.on_reopened = self._prepare
 
     @classmethod
     def open(cls, connection: Connection, archive: str) -> Self:
@@ -75,23 +86,22 @@ class MilvusStore:
             ArchiveMismatch: The collection was not made by Eidetic, or by another version of it.
         """
         check_archive_name(archive)
-        client, timeout_s = connection.client, connection.timeout_s
         doing = f"open archive {archive!r}"
-        if not connection.call(doing, lambda: client.has_collection(archive, timeout=timeout_s)):
+        if not connection.call(
+            doing, lambda client: client.has_collection(archive, **connection.patience)
+        ):
             raise ArchiveMissing(
                 f"there is no archive {archive!r} at {connection.uri}"
-                f"{_known(list_archives(connection))}; make it with the same options and: "
+                f"{known_archives(connection)}; make it with the same options and: "
                 f"eidetic --archive {archive} ingest FOLDER"
             )
         facts = connection.call(
-            doing, lambda: client.describe_collection(archive, timeout=timeout_s)
+            doing, lambda client: client.describe_collection(archive, **connection.patience)
         )
         collection = read_properties(facts["collection_name"], facts["properties"])
-        connection.call(doing, lambda: client.load_collection(collection.name, timeout=timeout_s))
         bm25 = any(field["name"] == SPARSE_FIELD for field in facts["fields"])
         store = cls(connection, collection, bm25=bm25)
-        if connection.was_killed:
-            store._rewrite_doubles()
+        store._prepare()
         return store
 
     @classmethod
@@ -123,9 +133,8 @@ class MilvusStore:
             index=index,
             schema_version=SCHEMA_VERSION,
         )
-        client = connection.client
         bm25 = connection.capabilities.bm25
-        indexes = client.prepare_index_params()
+        indexes = connection.client.prepare_index_params()
         indexes.add_index(
             VECTOR_FIELD,
             index_type=profile.index_type,
@@ -134,23 +143,23 @@ class MilvusStore:
         )
         if bm25:
             indexes.add_index(SPARSE_FIELD, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        timeout_s = connection.timeout_s
 
         # Each step asks first, so that all bear being asked again after a lost answer. What a run
         # killed between them leaves is an empty collection that no alias leads to.
-        def make() -> None:
-            if not client.has_collection(collection.name, timeout=timeout_s):
+        def make(client: Any) -> None:
+            patience = connection.patience
+            if not client.has_collection(collection.name, **patience):
                 client.create_collection(
                     collection.name,
                     schema=milvus_schema(dim, bm25=bm25),
                     index_params=indexes,
                     properties=properties_of(collection),
                     consistency_level="Session",
-                    timeout=timeout_s,
+                    **patience,
                 )
-            if archive not in client.list_aliases(collection.name, timeout=timeout_s)["aliases"]:
-                client.create_alias(collection.name, archive, timeout=timeout_s)
-            client.load_collection(collection.name, timeout=timeout_s)
+            if archive not in client.list_aliases(collection.name, **patience)["aliases"]:
+                client.create_alias(collection.name, archive, **patience)
+            client.load_collection(collection.name, **patience)
 
         connection.call(f"create archive {archive!r}", make)
         return cls(connection, collection, bm25=bm25)
@@ -167,9 +176,7 @@ class MilvusStore:
         cut = 0
         for start in range(0, len(rows), ROWS_PER_CALL):
             chunk = [to_row(row) for row in rows[start : start + ROWS_PER_CALL]]
-            self._ask(
-                f"write {len(chunk)} rows", self._client.upsert, data=[row for row, _ in chunk]
-            )
+            self._ask(f"write {len(chunk)} rows", "upsert", data=[row for row, _ in chunk])
             self._wrote = True
             cut += sum(was_cut for _, was_cut in chunk)
         return cut
@@ -177,7 +184,7 @@ class MilvusStore:
     def delete(self, ids: Sequence[str]) -> None:
         for start in range(0, len(ids), ROWS_PER_CALL):
             chunk = list(ids[start : start + ROWS_PER_CALL])
-            self._ask(f"delete {len(chunk)} rows", self._client.delete, ids=chunk)
+            self._ask(f"delete {len(chunk)} rows", "delete", ids=chunk)
             self._wrote = self._deleted = True
 
     def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -201,7 +208,7 @@ class MilvusStore:
             return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
         found = self._read(
             "search",
-            self._client.search,
+            "search",
             where=where,
             data=list(np.asarray(queries, dtype=np.float32)),
             anns_field=VECTOR_FIELD,
@@ -222,7 +229,7 @@ class MilvusStore:
             return words_filtered(self, words, k, where=where, filters=filters)
         (found,) = self._read(
             "search the words",
-            self._client.search,
+            "search",
             where=where,
             data=[words],
             anns_field=SPARSE_FIELD,
@@ -249,7 +256,7 @@ class MilvusStore:
         bound = "g" if total <= n else f"{int(n / total * 16**12):012x}"
         rows = self._read(
             f"read a sample of {n} rows",
-            self._client.query,
+            "query",
             filter=f'id < "{bound}"',
             limit=min(2 * n, MAX_LIMIT),
             output_fields=[VECTOR_FIELD],
@@ -279,12 +286,13 @@ class MilvusStore:
 
     def drop(self) -> None:
         """Delete the archive: its alias, its collection and every row."""
-        client, name, timeout_s = self._client, self.collection.name, self._timeout_s
+        name = self.collection.name
 
-        def drop() -> None:
-            for alias in client.list_aliases(name, timeout=timeout_s)["aliases"]:
-                client.drop_alias(alias, timeout=timeout_s)
-            client.drop_collection(name, timeout=timeout_s)
+        def drop(client: Any) -> None:
+            patience = self.connection.patience
+            for alias in client.list_aliases(name, **patience)["aliases"]:
+                client.drop_alias(alias, **patience)
+            client.drop_collection(name, **patience)
 
         self.connection.call("drop the archive", drop)
         self._wrote = self._deleted = False
@@ -307,7 +315,7 @@ class MilvusStore:
     def _count(self, where: str, consistency: str) -> int:
         rows = self._ask(
             "count the rows",
-            self._client.query,
+            "query",
             where=where,
             filter=where,
             output_fields=["count(*)"],
@@ -316,17 +324,37 @@ class MilvusStore:
         return int(rows[0]["count(*)"])
 
     def _pages(self, where: str, fields: list[str]) -> Iterator[list[dict[str, Any]]]:
-        doing = "read the rows"
+        """Yield the rows in order of their ids; ``fields`` has the id."""
+        last = ""
+        while True:
+            try:
+                for page in self._pages_after(last, where, fields):
+                    last = page[-1]["id"]
+                    yield page
+                return
+            except _Reopened:
+                continue
+
+    def _pages_after(
+        self, last: str, where: str, fields: list[str]
+    ) -> Iterator[list[dict[str, Any]]]:
+        doing, began_with = "read the rows", self.connection.client
         pages = self._read(
             doing,
-            self._client.query_iterator,
+            "query_iterator",
             where=where,
             batch_size=ROWS_PER_BATCH,
-            filter=where,
+            filter=_all_of(where, f'id > "{last}"') if last else where,
             output_fields=fields,
         )
+
+        def turn(client: Any) -> list[dict[str, Any]]:
+            if client is not began_with:
+                raise _Reopened
+            return list(pages.next())
+
         try:
-            while page := self.connection.call(doing, pages.next, where=where):
+            while page := self.connection.call(doing, turn, where=where):
                 yield page
         finally:
             pages.close()
@@ -334,47 +362,41 @@ class MilvusStore:
     def _fetch(self, ids: Sequence[str], fields: list[str]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(ids), ROWS_PER_CALL):
             chunk = list(ids[start : start + ROWS_PER_CALL])
-            yield from self._read(
-                f"read {len(chunk)} rows", self._client.get, ids=chunk, output_fields=fields
-            )
+            yield from self._read(f"read {len(chunk)} rows", "get", ids=chunk, output_fields=fields)
 
-    def _read(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
+    def _read(self, doing: str, method: str, *, where: str = "", **what: Any) -> Any:
         consistency = self._consistency
-        return self._ask(doing, ask, where=where, consistency_level=consistency, **what)
+        return self._ask(doing, method, where=where, consistency_level=consistency, **what)
 
-    def _ask(self, doing: str, ask: Callable[..., Any], *, where: str = "", **what: Any) -> Any:
+    def _ask(self, doing: str, method: str, *, where: str = "", **what: Any) -> Any:
         """Call a method of the client on this collection."""
-        return self.connection.call(
-            doing,
-            lambda: ask(self.collection.name, timeout=self._timeout_s, **what),
-            where=where,
-        )
+
+        def ask(client: Any) -> Any:
+            return getattr(client, method)(self.collection.name, **self.connection.patience, **what)
+
+        return self.connection.call(doing, ask, where=where)
+
+    def _prepare(self) -> None:
+        """Load the collection for searching, and mend what a kill left of it."""
+        connection, name = self.connection, self.collection.name
+
+        def load(client: Any) -> None:
+            client.load_collection(name, **connection.patience)
+
+        try:
+            connection.call("load the archive", load)
+        except StoreError:
+            is_here = connection.embedded and connection.owner is None
+            if not is_here or not drop_indexes(Path(connection.uri), name):
+                raise
+            log.warning("the index of %r cannot be read; it is built anew", name)
+            connection.call("load the archive", load)
+        if connection.was_killed:
+            self._rewrite_doubles()
 
 
-def check_archive_name(archive: str) -> None:
-    """Refuse a name that Milvus could not take for an alias.
-
-    Raises:
-        UsageError: The name does not match `ARCHIVE_NAME`.
-    """
-    if not ARCHIVE_NAME.fullmatch(archive):
-        raise UsageError(
-            f"archive name {archive!r}: a name starts with a letter and has at most 64 letters, "
-            "digits and underscores"
-        )
-
-
-def list_archives(connection: Connection) -> list[str]:
-    """Return the names of the archives at the connected store, sorted."""
-    names = connection.call(
-        "list archives",
-        lambda: connection.client.list_collections(timeout=connection.timeout_s),
-    )
-    return sorted({name.rpartition("__")[0] for name in names if "__" in name})
-
-
-def _known(archives: list[str]) -> str:
-    return f" (there: {', '.join(archives)})" if archives else ""
+def _all_of(*conditions: str) -> str:
+    return " and ".join(f"({condition})" for condition in conditions if condition)
 
 
 def _match(hit: Any) -> Match:

@@ -8,14 +8,17 @@ from search.classify import (
     LabelScore,
     Unusable,
     classify,
+    classify_rows,
 )
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
 from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.query import (
     DEFAULT_K,
     Image,
+    PreparedImage,
     Query,
     Row,
     Sort,
@@ -23,9 +26,11 @@ from search.query import (
     Text,
     build_query,
     image_term,
+    read_filters,
     text_term,
 )
 from search.relevance import Judged
+from search.suggest import Suggestion, Suggestions, suggest
 
 __all__ = [
     "DEFAULT_K",
@@ -34,27 +39,36 @@ __all__ = [
     "Captioned",
     "Classification",
     "Classified",
+    "Count",
     "Evaluation",
+    "Facets",
     "Image",
     "Judged",
     "LabelScore",
+    "PreparedImage",
     "Query",
     "QuerySyntaxError",
     "Recall",
     "Row",
     "Sort",
     "Subject",
+    "Suggestion",
+    "Suggestions",
     "Term",
     "Text",
     "Unusable",
     "answer",
     "build_query",
     "classify",
+    "classify_rows",
     "compare",
+    "count_facets",
     "embed_query",
     "evaluate",
     "image_term",
     "read_captions",
+    "read_filters",
     "search",
+    "suggest",
     "text_term",
 ]

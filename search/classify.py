@@ -9,11 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
 from embed.encoder import Encoder
 from embed.resizing import Pixels
 from embed.scoring import takes_no_words
 from schema.errors import NoUsableImage, UsageError
 from schema.records import Vectors
+from schema.store import Store
 from search.query import image_term
 from search.whole import prepare_whole
 from search.words import sound_words
@@ -107,35 +110,78 @@ def classify(
         NoUsableImage: None of the files can be read.
         ModelUnavailable: The model cannot be loaded.
     """
-    names = _check_labels(labels)
-    if "{}" not in template:
-        raise UsageError(
-            f"the template {template!r} has no place for the label; write {{}} where it is to "
-            f"stand, as in {DEFAULT_TEMPLATE!r}"
-        )
     files = [Path(path).expanduser() for path in paths]
     if not files:
         raise UsageError("nothing to classify: give at least one image file")
-    model = encoder()
-    if model.scoring is None:
-        raise takes_no_words(model.spec)
-    texts = model.encode_texts([template.replace("{}", name) for name in names])
+    judge = _Judge(labels, template, encoder)
     found: list[Classified] = []
     unusable: list[Unusable] = []
-    for paths_read, vectors in _encode(files, model, unusable):
-        for path, probabilities in zip(
-            paths_read, model.scoring.probabilities(vectors @ texts.T), strict=True
-        ):
-            scores = [
-                LabelScore(name, float(p)) for name, p in zip(names, probabilities, strict=True)
-            ]
-            scores.sort(key=lambda score: -score.score)
-            found.append(Classified(path, tuple(scores)))
+    for paths_read, vectors in _encode(files, judge.model, unusable):
+        scores = judge.score(vectors)
+        found += [Classified(path, each) for path, each in zip(paths_read, scores, strict=True)]
     if not found:
         raise NoUsableImage(
             f"none of {len(files)} files can be classified; the first: {unusable[0].detail}"
         )
     return Classification(tuple(found), tuple(unusable))
+
+
+def classify_rows(
+    ids: Sequence[str],
+    labels: Sequence[str],
+    *,
+    store: Store,
+    encoder: Callable[[], Encoder],
+    template: str = DEFAULT_TEMPLATE,
+) -> list[tuple[LabelScore, ...]]:
+    """Score each of some labels for each of some rows, by their stored vectors.
+
+    No file is read. Large JPEGs are indexed at reduced scale, so that a score may differ by a
+    thousandth or two from that of `classify`.
+
+    Returns:
+        Scores by row in the order of ``ids``, the best label first.
+
+    Raises:
+        UsageError: As `classify` does, or an id is of no row.
+        ModelUnavailable: The model cannot be loaded.
+        StoreError: Milvus failed.
+    """
+    if not ids:
+        raise UsageError("nothing to classify: give the id of at least one row")
+    judge = _Judge(labels, template, encoder)
+    stored = store.vectors(ids)
+    missing = next((row for row in ids if row not in stored), None)
+    if missing is not None:
+        raise UsageError(f"{missing!r} is the id of no row in this archive; search tells ids")
+    return judge.score(np.stack([stored[row] for row in ids]))
+
+
+class _Judge:
+    """The labels of one call, encoded by a model that can judge them."""
+
+    def __init__(
+        self, labels: Sequence[str], template: str, encoder: Callable[[], Encoder]
+    ) -> None:
+        self._names = _check_labels(labels)
+        if "{}" not in template:
+            raise UsageError(
+                f"the template {template!r} has no place for the label; write {{}} where it is to "
+                f"stand, as in {DEFAULT_TEMPLATE!r}"
+            )
+        self.model = encoder()
+        if self.model.scoring is None:
+            raise takes_no_words(self.model.spec)
+        self._scoring = self.model.scoring
+        self._texts = self.model.encode_texts([template.replace("{}", n) for n in self._names])
+
+    def score(self, vectors: Vectors) -> list[tuple[LabelScore, ...]]:
+        """Return the labels of each vector, best first; shape (n, dim) in, n tuples out."""
+        scores = [
+            [LabelScore(name, float(p)) for name, p in zip(self._names, row, strict=True)]
+            for row in self._scoring.probabilities(vectors @ self._texts.T)
+        ]
+        return [tuple(sorted(row, key=lambda score: -score.score)) for row in scores]
 
 
 def _check_labels(labels: Sequence[str]) -> list[str]:

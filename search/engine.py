@@ -16,7 +16,7 @@ from search.exclusion import Exclusion
 from search.fusion import Keep, Nearest, fuse
 from search.lexical import rank_by_words
 from search.listing import list_rows
-from search.query import Image, Query, Row, Term, Text
+from search.query import Image, PreparedImage, Query, Row, Term, Text
 from search.relevance import Judged, draw_line
 from search.selection import select
 
@@ -111,6 +111,8 @@ def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:
             vector: Vector = encoder().encode_texts([term.words])[0]
         case Image():
             vector = encoder().encode_images([prepare(term, encoder())])[0]
+        case PreparedImage():
+            vector = encoder().encode_images([term.pixels])[0]
         case Row():
             vector = _stored_vector(term.id, store)
     return vector

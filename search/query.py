@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from embed.resizing import Pixels
 from schema.errors import NoUsableImage, UsageError
 from schema.filters import Filter
 from search.conditions import condition
@@ -33,6 +34,22 @@ class Image:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedImage:
+    """An image to look for the like of that was decoded elsewhere, as `search.engine.prepare` does.
+
+    A server decodes what strangers send in processes of their own.
+
+    Attributes:
+        pixels: For the archive's encoder: shape (height, width, 3), uint8.
+        name: For messages and the normal form of the question.
+    """
+
+    pixels: Pixels
+    name: str
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of the archive to look for the like of, by id."""
@@ -41,7 +58,7 @@ class Row:
     weight: float = 1.0
 
 
-Term = Text | Image | Row
+Term = Text | Image | PreparedImage | Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +150,7 @@ def image_term(path: str | Path, weight: float = 1.0) -> Image:
 
 def build_query(
     text: str | Sequence[str] = (),
-    images: Iterable[str | Path] = (),
+    images: Iterable[str | Path | PreparedImage] = (),
     *,
     k: int = DEFAULT_K,
     offset: int = 0,
@@ -147,7 +164,8 @@ def build_query(
 
     Args:
         text: One query or several, whose parts then count together.
-        images: Image files to find the like of, each as much as the words of a text.
+        images: Image files to find the like of, or images that are decoded already, each as much
+            as the words of a text.
         words: Whether the words of texts are looked for in names and metadata too.
         likely: Whether to leave out hits that are only the nearest there are.
         sort: In which order the likely hits come.
@@ -159,12 +177,14 @@ def build_query(
         NoUsableImage: An image file cannot be read.
     """
     queries = [parse(each) for each in ([text] if isinstance(text, str) else text)]
-    files = list(images)
-    named = [ImagePart(str(file)) for file in files]
+    given = list(images)
+    named = [
+        ImagePart(image.name if isinstance(image, PreparedImage) else str(image)) for image in given
+    ]
     return Query(
         tuple(
             [term for query in queries for term in _looked_for(query, local_files)]
-            + [image_term(file) for file in files]
+            + [image if isinstance(image, PreparedImage) else image_term(image) for image in given]
         ),
         k=k,
         offset=offset,
@@ -200,3 +220,12 @@ def _term(part: TextPart | ImagePart, query: Parsed, local_files: bool) -> Term:
             part.position,
         )
     return image_term(part.source, part.weight)
+
+
+def read_filters(text: str) -> tuple[Filter, ...]:
+    """Return the filters of a query's text, whatever else it looks for.
+
+    Raises:
+        QuerySyntaxError: The text cannot be read as a query.
+    """
+    return tuple(condition(part, text) for part in parse(text).filters)

@@ -27,6 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
             )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one of several test processes, and all of the one server on another.
+
+    Fixtures are then made once, and no two servers are started.
+    """
+    for item in items:
+        on_server = item.get_closest_marker("milvus_server") is not None
+        group = "milvus_server" if on_server else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def kit() -> Path:
     """The folder of real test material; tests that use it skip where it is absent."""

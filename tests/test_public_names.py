@@ -6,8 +6,8 @@ import pytest
 
 PUBLIC = {
     "schema": (
-        "ArchiveError ArchiveMismatch ArchiveMissing Collection Connection EideticError "
-        "Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
+        "ArchiveBusy ArchiveError ArchiveMismatch ArchiveMissing Collection Connection "
+        "EideticError Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
         "UsageError Vector Vectors View Worded content_hash load_roots row_id save_roots "
     ),
@@ -22,12 +22,15 @@ PUBLIC = {
         "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
     ),
     "search": (
-        "Calibration Captioned Classification Classified DEFAULT_K DEFAULT_TEMPLATE Evaluation "
-        "Image Judged LabelScore Query QuerySyntaxError Recall Row Sort Subject Term Text Unusable "
-        "answer build_query classify compare embed_query evaluate image_term read_captions search "
-        "text_term "
+        "Calibration Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE "
+        "Evaluation Facets Image Judged LabelScore PreparedImage Query QuerySyntaxError Recall Row "
+        "Sort Subject Suggestion Suggestions Term Text Unusable answer build_query classify "
+        "classify_rows compare count_facets embed_query evaluate image_term read_captions "
+        "read_filters search suggest text_term "
     ),
+    "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": ("Archive Hit Hits RootStatus Status open "),
+    "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 
 

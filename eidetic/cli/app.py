@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eidetic.cli import about, care, compare, fill, find, models
+from eidetic.cli import about, care, compare, fill, find, mcp, models, serve
 from eidetic.cli.options import Options
 
 app = typer.Typer(
@@ -79,4 +79,6 @@ app.command("show")(care.show)
 app.command("doctor")(care.doctor)
 app.add_typer(care.roots)
 app.command("evaluate")(about.evaluate)
+app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("demo")(fill.demo)

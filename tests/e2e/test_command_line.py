@@ -209,7 +209,7 @@ def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
 
 COMMANDS = (
     "ingest", "search", "similar", "classify", "compare", "status", "show", "roots", "doctor",
-    "models", "evaluate", "demo",
+    "models", "evaluate", "serve", "demo",
 )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ def test_help_imports_neither_milvus_nor_numpy(environ: dict[str, str]) -> None:
         "import sys\n"
         "from eidetic.cli import run\n"
         "assert run(['--help']) == 0\n"
-        "heavy = {'pymilvus', 'numpy', 'torch', 'onnxruntime'} & set(sys.modules)\n"
+        "heavy = {'pymilvus', 'numpy', 'torch', 'onnxruntime', 'fastapi'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     done = subprocess.run(
@@ -321,26 +321,6 @@ class TestBadInput:
         (tmp_path / "x.jpg").write_text("just some words")
         assert "not-an-image" in run("similar", tmp_path / "x.jpg", code=6).stderr
         assert "no such file" in run("search", "--image", "/nowhere.jpg", code=6).stderr
-
-    def test_a_store_that_another_process_has_open(
-        self, run: Run, environ: dict[str, str], archive: Path
-    ) -> None:
-        code = (
-            "import eidetic, sys\n"
-            "with eidetic.open() as archive:\n"
-            "    archive.status(); print('open', flush=True); sys.stdin.read()"
-        )
-        with subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as holder:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == b"open\n"
-            assert "open in another process" in run("search", "dog", code=4).stderr
-            holder.communicate(b"")
-        assert answer(run("search", "dog", "--json"))["total_rows"] == 5
 
     def test_the_demo_with_an_archive_of_another_name(self, run: Run) -> None:
         assert "takes neither --archive nor --uri" in run("demo", "--archive", "a", code=2).stderr

@@ -8,7 +8,7 @@ import pytest
 
 from embed.encoder import ToyEncoder
 from schema import Embedded, MemoryStore, NoUsableImage, UsageError
-from search import Image, Query, Row, Text, embed_query, search
+from search import Image, PreparedImage, Query, Row, Text, build_query, embed_query, search
 from tests.samples import a_collection, a_record
 
 ENCODER = ToyEncoder()
@@ -48,6 +48,16 @@ def test_an_image_finds_its_like(store: MemoryStore) -> None:
     assert matches[0].record.path == "green.png"
     assert matches[0].score == pytest.approx(1.0)
     assert matches[1].score < matches[0].score
+
+
+def test_an_image_decoded_elsewhere_finds_the_same_as_its_file(store: MemoryStore) -> None:
+    pixels = ENCODER.resizing.apply(plain("blue"))
+    query = build_query((), [PreparedImage(pixels, "mine.png")])
+    assert found(query, store)[0] == "blue.png"
+    assert query.text == '+"mine.png"'
+    here = embed_query(query, store=store, encoder=lambda: ENCODER)
+    file = Query((Image(encoded("blue"), "mine.png"),))
+    np.testing.assert_array_equal(here, embed_query(file, store=store, encoder=lambda: ENCODER))
 
 
 def test_a_row_finds_its_like_without_its_file(store: MemoryStore) -> None:

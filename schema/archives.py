@@ -1,13 +1,44 @@
-"""What a Milvus collection is called, and what it says of itself in its properties."""
+"""Which archives a store has, what their collections are called and say of themselves."""
 
 import re
 
-from schema.errors import ArchiveMismatch, StoreError
+from schema.connection import Connection
+from schema.errors import ArchiveMismatch, StoreError, UsageError
 from schema.fields import SCHEMA_VERSION
 from schema.index import PROFILES
 from schema.store import Collection
 
+ARCHIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
 _PROPERTY = "eidetic."
+
+
+def check_archive_name(archive: str) -> None:
+    """Refuse a name that Milvus could not take for an alias.
+
+    Raises:
+        UsageError: The name does not match `ARCHIVE_NAME`.
+    """
+    if not ARCHIVE_NAME.fullmatch(archive):
+        raise UsageError(
+            f"archive name {archive!r}: a name starts with a letter and has at most 64 letters, "
+            "digits and underscores"
+        )
+
+
+def list_archives(connection: Connection) -> list[str]:
+    """Return the names of the archives at the connected store, sorted."""
+    names = connection.call(
+        "list archives",
+        lambda client: client.list_collections(**connection.patience),
+    )
+    return sorted({name.rpartition("__")[0] for name in names if "__" in name})
+
+
+def known_archives(connection: Connection) -> str:
+    """Return the archives of the connected store for a message, "" where there are none."""
+    archives = list_archives(connection)
+    return f" (there: {', '.join(archives)})" if archives else ""
 
 
 def collection_name(archive: str, model: str, uid: str) -> str:
