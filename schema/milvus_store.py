@@ -339,12 +339,13 @@ class MilvusStore:
         self, last: str, where: str, fields: list[str]
     ) -> Iterator[list[dict[str, Any]]]:
         doing, began_with = "read the rows", self.connection.client
+        after = f'id > "{last}"'
         pages = self._read(
             doing,
             "query_iterator",
             where=where,
             batch_size=ROWS_PER_BATCH,
-            filter=_all_of(where, f'id > "{last}"') if last else where,
+            filter=(f"({where}) and " if where else "") + after if last else where,
             output_fields=fields,
         )
 
@@ -393,10 +394,6 @@ class MilvusStore:
             connection.call("load the archive", load)
         if connection.was_killed:
             self._rewrite_doubles()
-
-
-def _all_of(*conditions: str) -> str:
-    return " and ".join(f"({condition})" for condition in conditions if condition)
 
 
 def _match(hit: Any) -> Match:

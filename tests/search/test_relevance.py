@@ -11,10 +11,9 @@ from search import Calibration, Query, Row, Text, search
 from search.calibration import Neutral
 from search.neutral import NEUTRAL
 from search.relevance import (
-    IMAGE_LINE,
+    LINE,
     MIN_SAMPLE,
     REFERENCE_ROWS,
-    WORDS_LINE,
     line_of_images,
     line_of_words,
 )
@@ -140,12 +139,12 @@ def test_the_line_of_something_rare_rises_with_the_number_of_rows() -> None:
         line_of_words(wanted, sample, Neutral.of(neutral, sample), rows=rows).height
         for rows in (10, REFERENCE_ROWS, 10**5, 10**7)
     ]
-    assert heights[0] == heights[1] == WORDS_LINE
-    assert heights[1] < heights[2] < heights[3] < WORDS_LINE + 3
+    assert heights[0] == heights[1] == LINE
+    assert heights[1] < heights[2] < heights[3] < LINE + 3
     image = [line_of_images(wanted, sample, rows=rows) for rows in (500, 10**6)]
     assert image[0] is not None
     assert image[1] is not None
-    assert image[0].height == IMAGE_LINE < image[1].height
+    assert image[0].height == LINE < image[1].height
 
 
 def test_the_line_of_something_frequent_does_not_rise() -> None:
@@ -153,7 +152,7 @@ def test_the_line_of_something_frequent_does_not_rise() -> None:
     wanted = random_vectors(1, DIM, seed=3)
     sample = unit(random_vectors(1000, DIM, seed=2) + np.repeat([[0], [2]], [900, 100], 0) * wanted)
     line = line_of_words(wanted[0], sample, Neutral.of(neutral, sample), rows=10**7)
-    assert line.height == WORDS_LINE
+    assert line.height == LINE
 
 
 def test_what_is_excluded_does_not_lower_the_likelihood_of_the_rest(store: MemoryStore) -> None:
