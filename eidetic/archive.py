@@ -11,6 +11,7 @@ from eidetic.finding import Finding
 from eidetic.judging import Judging
 from eidetic.opening import Opening
 from eidetic.part import StrPath
+from eidetic.presenting import Presenting
 from eidetic.settings import Settings, load_settings
 from schema import Collection
 from schema.archives import check_archive_name
@@ -49,7 +50,7 @@ def open(
     return Archive(settings, model=model)
 
 
-class Archive(Filling, Finding, Browsing, Judging, Caring):
+class Archive(Filling, Finding, Browsing, Presenting, Judging, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

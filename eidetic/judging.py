@@ -93,16 +93,18 @@ class Judging(Part):
         """
         return compare(a, b, encoder=self._opening.any_encoder, text=text)
 
-    def evaluate(self, captions: StrPath, *, language: str = "en") -> Evaluation:
-        """Measure how well the archive is found by captions of its images.
+    def evaluate(self, captions: StrPath, *, language: str = "en", failures: int = 0) -> Evaluation:
+        """Measure how well the archive is found by captions of its images, and how fast.
 
         Args:
             captions: JSON Lines, see `search.read_captions`.
             language: Which captions to use, by code.
+            failures: How many failures to tell at most, see `Presenting.report`.
 
         Raises:
             UsageError: The file cannot be read or is of another form.
             NoUsableImage: None of its images is in the archive.
         """
         captioned = read_captions(Path(fspath(captions)), language)
-        return evaluate(captioned, store=self._opening.store(), encoder=self._opening.encoder())
+        store, encoder = self._opening.store(), self._opening.encoder()
+        return evaluate(captioned, store=store, encoder=encoder, failures=failures)

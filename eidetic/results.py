@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, overload
 
 from schema.records import ImageRecord
@@ -56,6 +57,12 @@ class Hit:
     def id(self) -> str:
         """Id of the row."""
         return self.record.id
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return the keys of `as_dict` in its order."""
+        blank = ImageRecord("", "", "", "", 0, 0, 0, 0, "")
+        return tuple(cls(0, None, "", blank).as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
@@ -166,6 +173,18 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
+
+
+def capture_time(record: ImageRecord) -> str:
+    """Return the local wall clock at capture, "2019-07-04 12:30".
+
+    It is "" where that is unknown, or only the file's date, which often is that of a copy.
+    """
+    if record.taken_at is None or record.taken_from == "file":
+        return ""
+    # Not fromtimestamp, which some systems limit to the years after 1970.
+    clock = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=record.taken_at)
+    return clock.strftime("%Y-%m-%d %H:%M")
 
 
 def _hit(rank: int, match: Judged | ImageRecord, roots: Mapping[str, Root]) -> Hit:

@@ -25,6 +25,9 @@ from embed.raw import RawFile, is_raw
 from embed.refusals import too_large, unreadable
 from schema.errors import ImageUnreadable
 
+MAX_FILE_BYTES = 1 << 30
+"""A file is read whole, in ingestion one per worker: this bounds what a run holds at worst."""
+
 LEAST_MAX_PIXELS, MOST_MAX_PIXELS = 64_000_000, 300_000_000
 """Bounds of the pixel limit: what any camera makes is read on any machine, and a small file that
 unfolds to gigabytes is refused on every one."""

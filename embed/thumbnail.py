@@ -13,13 +13,16 @@ QUALITY = 80
 
 
 def make_thumbnail(data: bytes, *, side: int, max_pixels: int | None = None) -> bytes:
-    """Return an image as a small WebP file. Safe to call from many threads.
+    """Return an image as a small WebP file; see `shrink` and `as_webp`."""
+    return as_webp(shrink(data, side=side, max_pixels=max_pixels))
 
-    No metadata is carried over: a thumbnail does not tell where its image was taken.
+
+def shrink(data: bytes, *, side: int, max_pixels: int | None = None) -> Image.Image:
+    """Return an image made small: mode RGB, sRGB, upright. Safe to call from many threads.
 
     Args:
         data: The image file's bytes, in any format that is indexed.
-        side: Pixels of the thumbnail's longer side at most; a smaller image keeps its size.
+        side: Pixels of the longer side at most; a smaller image keeps its size.
         max_pixels: Limit on what is decoded, see `decode_image`; by default that of this machine.
 
     Raises:
@@ -29,6 +32,14 @@ def make_thumbnail(data: bytes, *, side: int, max_pixels: int | None = None) -> 
     # Decoding leaves twice the shorter side that is asked for: more than the filter needs here.
     image = decode_image(data, target_size=side, max_pixels=limit).image
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def as_webp(image: Image.Image) -> bytes:
+    """Return the bytes of a WebP file.
+
+    No metadata is carried over: a thumbnail does not tell where its image was taken.
+    """
     file = io.BytesIO()
     image.save(file, "WEBP", quality=QUALITY, exif=b"", xmp=b"", icc_profile=None)
     return file.getvalue()

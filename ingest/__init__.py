@@ -2,6 +2,7 @@
 
 from ingest.entries import Entry
 from ingest.journal import Journal
+from ingest.originals import Originals
 from ingest.pipeline import DEFAULT_BATCH_SIZE, default_workers, ingest
 from ingest.report import (
     IngestInterrupted,
@@ -21,6 +22,7 @@ __all__ = [
     "IngestReport",
     "Journal",
     "NoProgress",
+    "Originals",
     "Progress",
     "PruneRefused",
     "Scope",

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from errno import ENOENT, ENOTDIR
 
 from embed.formats import HEAD_BYTES, refusal_at_sight
+from embed.images import MAX_FILE_BYTES
 from ingest.metadata import FileFacts
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason
 from schema.records import content_hash
-
-MAX_FILE_BYTES = 1 << 30
-"""A file is read whole, one per worker: this bounds what a run holds at worst."""
 
 MAX_SIDECAR_BYTES = 4 << 20
 """Far above what programs write; a larger file is no sidecar."""

@@ -1,6 +1,7 @@
 """From a question to the rows that answer it, and how well they do."""
 
 from search.calibration import Calibration
+from search.captions import Captioned, read_captions
 from search.classify import (
     DEFAULT_TEMPLATE,
     Classification,
@@ -12,7 +13,8 @@ from search.classify import (
 )
 from search.compare import Subject, compare
 from search.engine import answer, embed_query, search
-from search.evaluate import Captioned, Evaluation, Recall, evaluate, read_captions
+from search.evaluate import evaluate
+from search.evaluation import Evaluation, Failure, Recall
 from search.facets import Count, Facets, count_facets
 from search.grammar import QuerySyntaxError
 from search.query import (
@@ -42,6 +44,7 @@ __all__ = [
     "Count",
     "Evaluation",
     "Facets",
+    "Failure",
     "Image",
     "Judged",
     "LabelScore",

@@ -1,15 +1,8 @@
-"""How well an archive is found by captions: recall at k and median rank, both ways.
+"""How well an archive is found by captions: both ways, with confidence intervals, and how fast."""
 
-The measures are those of image-caption retrieval since Hodosh, Young and Hockenmaier, "Framing
-image description as a ranking task" (JAIR 2013): R@k is the share of queries with a right answer
-among the first k.
-"""
-
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,175 +11,197 @@ from embed.encoder import Encoder
 from schema.errors import NoUsableImage, UsageError
 from schema.records import Vectors
 from schema.store import Store
+from search.captions import Captioned
+from search.confidence import bootstrap
+from search.evaluation import Evaluation, Failure, Recall
+from search.latency import time_queries
+from search.ranking import Ranks, RanksOfTexts, image_ranks, own_scores
+from search.recall import ExactNeighbours, of_unit_norm
 
 DEPTHS = (1, 5, 10)
 QUERIES_PER_CALL = 64
 
+TIMED_QUERIES = 200
+"""Captions, drawn at random, that are asked one by one for latency and the index's recall."""
 
-@dataclass(frozen=True, slots=True)
-class Captioned:
-    """An image by its file name, and captions of it in one language."""
-
-    file: str
-    captions: tuple[str, ...]
+SEED = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """Results one way.
+def evaluate(
+    captioned: Iterable[Captioned], *, store: Store, encoder: Encoder, failures: int = 0
+) -> Evaluation:
+    """Measure recall of an archive by captions of its images, and the time of single queries.
 
-    Attributes:
-        at: Share of queries answered rightly among the first k, in [0, 1], by k.
-        median_rank: Median of the best right answer's rank, from 1.
-    """
+    Text to image goes the whole way, index included, among all rows of the archive; its MRR is of
+    exact ranks among all rows. Its median rank, and image to text, are exact among the captioned
+    images. Several rows of one file name are all right answers.
 
-    at: dict[int, float]
-    median_rank: float
+    Memory: the vectors of the captions and of the captioned images, besides blocks of a fixed size.
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the keys of the command line's contract."""
-        return {
-            **{f"R@{k}": share for k, share in self.at.items()},
-            "median_rank": self.median_rank,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Recall over the images that are both captioned and in the archive."""
-
-    images: int
-    captions: int
-    missing: int
-    text_to_image: Recall
-    image_to_text: Recall
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the keys of the command line's contract."""
-        return {
-            "pictures": self.images,
-            "captions": self.captions,
-            "missing": self.missing,
-            "text_to_image": self.text_to_image.as_dict(),
-            "image_to_text": self.image_to_text.as_dict(),
-        }
-
-
-def read_captions(path: Path, language: str) -> Iterator[Captioned]:
-    """Yield the images of a JSON Lines file that have captions in a language.
-
-    A line reads ``{"file": NAME, "captions": {"en": ["...", ...]}}``; other keys are ignored.
+    Args:
+        failures: How many failures to tell at most.
 
     Raises:
-        UsageError: The file cannot be read, or a line is not of that form.
-    """
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    captioned = _parse(line, language, f"{path}, line {number}")
-                    if captioned.captions:
-                        yield captioned
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"captions file {path}: cannot be read ({error})") from error
-
-
-def evaluate(captioned: Iterable[Captioned], *, store: Store, encoder: Encoder) -> Evaluation:
-    """Measure recall of an archive by captions of its images.
-
-    Text to image goes the whole way, index included, among all rows of the archive; its median
-    rank, and image to text, are exact among the captioned images.
-
-    Raises:
-        UsageError: There are no captions.
+        UsageError: There are no captions, or the model takes images only.
         NoUsableImage: No captioned file is in the archive.
     """
-    wanted: dict[str, tuple[str, ...]] = {}
-    for item in captioned:
-        wanted[item.file] = (*wanted.get(item.file, ()), *item.captions)
-    if not wanted:
-        raise UsageError("no line has captions in the language asked for; check --language")
-    ids: dict[str, str] = {}
-    namesakes: dict[str, str] = {}
-    for record in store.iterate():
-        if record.name in wanted:
-            ids.setdefault(record.name, record.id)
-            namesakes[record.id] = record.name
-    if not ids:
-        raise NoUsableImage(
-            f"none of the {len(wanted):,} captioned files is in the archive; ingest their folder "
-            "first, and check that 'file' is the bare file name"
-        )
-    names = sorted(ids)
-    stored = store.vectors([ids[name] for name in names])
-    images = np.stack([stored[ids[name]] for name in names])
-    texts = [caption for name in names for caption in wanted[name]]
-    owner = np.repeat(np.arange(len(names)), [len(wanted[name]) for name in names])
-    vectors = np.concatenate(list(_encode(encoder, texts)))
-    scores = vectors @ images.T
-    by_index = _ranks_in_index(vectors, [names[i] for i in owner], namesakes, store)
-    by_image = _image_ranks(scores, owner)
+    asked = _Asked.of(captioned, store, encoder)
+    own = own_scores(asked.vectors, asked.owner, asked.images)
+    best = _best_own(asked, own, store)
+    among_captioned, among_all = RanksOfTexts(asked.vectors, own), RanksOfTexts(asked.vectors, best)
+    among_captioned.take(asked.images)
+    sample = np.random.default_rng(SEED).permutation(len(asked.texts))[:TIMED_QUERIES]
+    neighbours = ExactNeighbours(asked.vectors[sample])
+    for _, batch in store.iterate_vectors():
+        rows = of_unit_norm(batch)
+        among_all.take(rows)
+        neighbours.take(rows)
+    latency, found = time_queries(
+        [asked.texts[i] for i in sample],
+        asked.vectors[sample],
+        max(DEPTHS),
+        store=store,
+        encoder=encoder,
+    )
+    by_index, by_image = (
+        _ranks_in_index(asked, store),
+        image_ranks(asked.vectors, asked.owner, asked.images),
+    )
+    every_image = np.arange(len(asked.names))
     return Evaluation(
-        images=len(names),
-        captions=len(texts),
-        missing=len(wanted) - len(names),
-        text_to_image=Recall(_shares(by_index), _median(_text_ranks(scores, owner))),
-        image_to_text=Recall(_shares(by_image), _median(by_image)),
+        images=len(asked.names),
+        captions=len(asked.texts),
+        missing=asked.missing,
+        rows=store.count(),
+        model=encoder.spec,
+        text_to_image=_recall(by_index, among_all.ranks, among_captioned.ranks, asked.owner),
+        image_to_text=_recall(by_image, by_image, by_image, every_image),
+        ann_recall_at_10=neighbours.judge([str(i) for i in sample], found).at_10,
+        latency=latency,
+        failures=tuple(islice(_failures(asked, among_all.ranks, best, store), failures)),
     )
 
 
-def _parse(line: str, language: str, where: str) -> Captioned:
-    form = '{"file": NAME, "captions": {"en": ["...", ...]}}'
-    try:
-        data = json.loads(line)
-        captions = data["captions"].get(language, [])
-        if not isinstance(data["file"], str) or not isinstance(captions, list):
-            raise TypeError
-        if not all(isinstance(caption, str) for caption in captions):
-            raise TypeError
-        return Captioned(data["file"], tuple(captions))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{where}: not of the form {form}") from error
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """The captions of images that are in the archive.
+
+    Attributes:
+        names: Of the images, sorted.
+        rows: Ids of an image's rows, by name, and a row's name by id.
+        images: A vector an image: shape (images, dim).
+        texts: All captions, image by image; ``vectors`` are theirs: shape (texts, dim).
+        owner: Each caption's image: shape (texts,), ascending.
+        missing: Captioned images that are not in the archive.
+    """
+
+    names: list[str]
+    rows: dict[str, list[str]]
+    name_of: dict[str, str]
+    images: Vectors
+    texts: list[str]
+    vectors: Vectors
+    owner: NDArray[np.intp]
+    missing: int
+
+    @classmethod
+    def of(cls, captioned: Iterable[Captioned], store: Store, encoder: Encoder) -> "_Asked":
+        """Look for the images in the archive and encode their captions."""
+        wanted: dict[str, tuple[str, ...]] = {}
+        for item in captioned:
+            if item.captions:
+                wanted[item.file] = (*wanted.get(item.file, ()), *item.captions)
+        if not wanted:
+            raise UsageError("no line has captions in the language asked for; check --language")
+        rows: dict[str, list[str]] = {}
+        for record in store.iterate():
+            if record.name in wanted:
+                rows.setdefault(record.name, []).append(record.id)
+        if not rows:
+            raise NoUsableImage(
+                f"none of the {len(wanted):,} captioned files is in the archive; ingest their "
+                "folder first, and check that 'file' is the bare file name"
+            )
+        names = sorted(rows)
+        stored = store.vectors([rows[name][0] for name in names])
+        texts = [caption for name in names for caption in wanted[name]]
+        return cls(
+            names=names,
+            rows=rows,
+            name_of={row: name for name, same in rows.items() for row in same},
+            images=np.stack([stored[rows[name][0]] for name in names]),
+            texts=texts,
+            vectors=_encode(encoder, texts),
+            owner=np.repeat(np.arange(len(names)), [len(wanted[name]) for name in names]),
+            missing=len(wanted) - len(names),
+        )
 
 
-def _encode(encoder: Encoder, texts: Sequence[str]) -> Iterator[Vectors]:
-    queue = iter(texts)
-    while batch := list(islice(queue, QUERIES_PER_CALL)):
-        yield encoder.encode_texts(batch)
+def _encode(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    vectors: Vectors = np.empty((len(texts), encoder.dim), dtype=np.float32)
+    for start in range(0, len(texts), QUERIES_PER_CALL):
+        batch = texts[start : start + QUERIES_PER_CALL]
+        vectors[start : start + len(batch)] = encoder.encode_texts(batch)
+    return vectors
 
 
-def _ranks_in_index(
-    queries: Vectors, owners: Sequence[str], namesakes: dict[str, str], store: Store
-) -> NDArray[np.float64]:
+def _best_own(asked: _Asked, own: NDArray[np.float32], store: Store) -> NDArray[np.float32]:
+    """Return each caption's score with the best of the rows of its image's name."""
+    best = own.copy()
+    for image, name in enumerate(asked.names):
+        others = asked.rows[name][1:]
+        if others:
+            vectors = np.stack(list(store.vectors(others).values()))
+            of_image = asked.owner == image
+            scores = (asked.vectors[of_image] @ vectors.T).max(axis=1)
+            best[of_image] = np.maximum(best[of_image], scores)
+    return best
+
+
+def _ranks_in_index(asked: _Asked, store: Store) -> Ranks:
     """Rank, from 1, of the first right row among the first ten; infinity where there is none."""
-    ranks = np.full(len(queries), np.inf)
-    for start in range(0, len(queries), QUERIES_PER_CALL):
-        found = store.search(queries[start : start + QUERIES_PER_CALL], max(DEPTHS))
+    ranks = np.full(len(asked.texts), np.inf)
+    for start in range(0, len(ranks), QUERIES_PER_CALL):
+        found = store.search(asked.vectors[start : start + QUERIES_PER_CALL], max(DEPTHS))
         for i, matches in enumerate(found, start=start):
-            right = [r for r, m in enumerate(matches, 1) if namesakes.get(m.record.id) == owners[i]]
+            name = asked.names[asked.owner[i]]
+            right = [r for r, m in enumerate(matches, 1) if asked.name_of.get(m.record.id) == name]
             ranks[i] = min(right, default=np.inf)
     return ranks
 
 
-def _text_ranks(scores: NDArray[np.float32], owner: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Rank of each caption's image: scores has shape (captions, images)."""
-    own = scores[np.arange(len(owner)), owner]
-    ranks: NDArray[np.float64] = 1.0 + (scores > own[:, None]).sum(axis=1)
-    return ranks
+def _recall(within: Ranks, reciprocal: Ranks, median: Ranks, owner: NDArray[np.intp]) -> Recall:
+    """Return the measures of ranks, each from those it is defined by; shapes (queries,)."""
+    measures = {f"R@{k}": (within <= k).astype(np.float64) for k in DEPTHS} | {
+        "MRR": 1 / reciprocal
+    }
+    bounds = bootstrap(np.stack(list(measures.values()), axis=1), owner)
+    return Recall(
+        at={k: float(np.mean(within <= k)) for k in DEPTHS},
+        median_rank=float(np.median(median)),
+        mrr=float(np.mean(measures["MRR"])),
+        intervals={
+            name: (float(low), float(high))
+            for name, (low, high) in zip(measures, bounds, strict=True)
+        },
+    )
 
 
-def _image_ranks(scores: NDArray[np.float32], owner: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Rank of each image's best own caption among all captions."""
-    ranks = np.empty(scores.shape[1])
-    for image in range(scores.shape[1]):
-        best = scores[owner == image, image].max()
-        ranks[image] = 1.0 + (scores[owner != image, image] > best).sum()
-    return ranks
-
-
-def _shares(ranks: NDArray[np.float64]) -> dict[int, float]:
-    return {k: float(np.mean(ranks <= k)) for k in DEPTHS}
-
-
-def _median(ranks: NDArray[np.float64]) -> float:
-    return float(np.median(ranks))
+def _failures(
+    asked: _Asked, ranks: Ranks, own: NDArray[np.float32], store: Store
+) -> Iterator[Failure]:
+    """Yield the captions whose images rank last, the worst first, one an image."""
+    told: set[int] = set()
+    for i in np.argsort(-ranks, kind="stable"):
+        image = int(asked.owner[i])
+        if ranks[i] <= 1:
+            return
+        if image in told:
+            continue
+        told.add(image)
+        name = asked.names[image]
+        (matches,) = store.search(asked.vectors[i][None], max(DEPTHS))
+        first = next((m for m in matches if m.record.name != name), None)
+        wanted = store.get(asked.rows[name][:1]).get(asked.rows[name][0])
+        if first is not None and wanted is not None:
+            yield Failure(asked.texts[i], wanted, int(ranks[i]), float(own[i]), first)

@@ -1,10 +1,12 @@
 """What is asked of an archive: what to look for, what to leave out, and conditions on rows."""
 
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from embed.images import MAX_FILE_BYTES
 from embed.resizing import Pixels
 from schema.errors import NoUsableImage, UsageError
 from schema.filters import Filter
@@ -135,7 +137,17 @@ def image_term(path: str | Path, weight: float = 1.0) -> Image:
         NoUsableImage: There is no such file, or it cannot be read.
     """
     try:
-        return Image(Path(path).expanduser().read_bytes(), str(path), weight)
+        file = Path(path).expanduser()
+        facts = file.stat()
+        # A device or a pipe could be read for ever.
+        if not stat.S_ISREG(facts.st_mode):
+            raise NoUsableImage(f"query image {path}: not a file; name an image")
+        if facts.st_size > MAX_FILE_BYTES:
+            raise NoUsableImage(
+                f"query image {path}: the file has {facts.st_size:,} bytes, the limit is "
+                f"{MAX_FILE_BYTES:,}; use a smaller one"
+            )
+        return Image(file.read_bytes(), str(path), weight)
     except FileNotFoundError as error:
         raise NoUsableImage(f"query image {path}: there is no such file") from error
     except OSError as error:

@@ -5,13 +5,13 @@ and Faithfull, "ANN-Benchmarks", Information Systems 87, 2020); like there, a re
 it is as near as the k-th nearest, so that rows of equal vectors can stand for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schema.records import Vectors
+from schema.records import Match, Vectors
 from schema.store import Store
 
 K = 10
@@ -47,10 +47,7 @@ class ExactNeighbours:
 
     def take(self, vectors: Vectors) -> None:
         """Take in a batch of rows: shape (m, dim). Those without a direction are left out."""
-        with np.errstate(all="ignore"):
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        usable = (np.isfinite(norms) & (norms > 0))[:, 0]
-        scores = self._sample @ (vectors[usable] / norms[usable]).T
+        scores = self._sample @ of_unit_norm(vectors).T
         both = np.concatenate([self._best, scores], axis=1)
         self._best = np.partition(both, both.shape[1] - K, axis=1)[:, -K:]
 
@@ -60,12 +57,33 @@ class ExactNeighbours:
         Args:
             ids: Of the sample, in its order.
         """
+        starts = range(0, len(ids), QUERIES_PER_CALL)
+        queries = (self._sample[start : start + QUERIES_PER_CALL] for start in starts)
+        return self.judge(ids, (found for block in queries for found in store.search(block, K)))
+
+    def judge(self, ids: Sequence[str], found: Iterable[Sequence[Match]]) -> IndexRecall:
+        """Compare what the index found, once all rows have been taken in.
+
+        Args:
+            ids: What to call the sample's queries, in its order.
+            found: The first `K` matches of each.
+        """
         shares: list[float] = []
-        for start in range(0, len(ids), QUERIES_PER_CALL):
-            queries = self._sample[start : start + QUERIES_PER_CALL]
-            for best, matches in zip(self._best[start:], store.search(queries, K), strict=False):
-                reachable = best[np.isfinite(best)]
-                near = sum(match.score >= reachable.min() - TIE for match in matches)
-                shares.append(min(near / len(reachable), 1.0))
+        for best, matches in zip(self._best, found, strict=True):
+            reachable = best[np.isfinite(best)]
+            near = sum(match.score >= reachable.min() - TIE for match in matches)
+            shares.append(min(near / len(reachable), 1.0))
         short = {i: share for i, share in zip(ids, shares, strict=True) if share < 1}
         return IndexRecall(float(np.mean(shares)), short)
+
+
+def of_unit_norm(vectors: Vectors) -> Vectors:
+    """Return the rows that have a direction, with unit norm: shape (m, dim) in, at most that out.
+
+    One without, because it is damaged, is found by nothing.
+    """
+    with np.errstate(all="ignore"):
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    usable = (np.isfinite(norms) & (norms > 0))[:, 0]
+    scaled: Vectors = vectors[usable] / norms[usable]
+    return scaled

@@ -8,8 +8,11 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from schema import Connection, MilvusStore
+
+settings.register_profile("thorough", max_examples=10_000)
 
 HOUSE = ("schema", "embed", "ingest", "search", "eidetic")
 

@@ -19,13 +19,14 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes require_local "
+        "Originals Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes "
+        "require_local "
     ),
     "search": (
         "Calibration Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE "
-        "Evaluation Facets Image Judged LabelScore PreparedImage Query QuerySyntaxError Recall Row "
-        "Sort Subject Suggestion Suggestions Term Text Unusable answer build_query classify "
-        "classify_rows compare count_facets embed_query evaluate image_term read_captions "
+        "Evaluation Facets Failure Image Judged LabelScore PreparedImage Query QuerySyntaxError "
+        "Recall Row Sort Subject Suggestion Suggestions Term Text Unusable answer build_query "
+        "classify classify_rows compare count_facets embed_query evaluate image_term read_captions "
         "read_filters search suggest text_term "
     ),
     "eidetic.tools": ("Answer SmallImage Toolbox "),

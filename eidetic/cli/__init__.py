@@ -8,7 +8,12 @@ import sys
 from eidetic.cli.stdout import OutputLost, replace_stdout
 
 GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri"})
-SEARCH_VALUES = frozenset({"--image", "--where", "--offset", "--count", "--sort", "-k"})
+SEARCH_VALUES = frozenset(
+    {
+        *("--image", "--where", "--offset", "--count", "--sort", "-k"),
+        *("--copy-to", "--link-to", "--gallery"),
+    }
+)
 EXCLUDED = re.compile(r"""-(?!k[0-9]+$)([^\W\d_].|[./~"])""", re.DOTALL)
 """What begins with one hyphen and is too long for an option of one letter, save for ``-k10``."""
 

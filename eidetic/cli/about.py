@@ -1,12 +1,19 @@
 """Commands that tell about archives and models."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eidetic.cli.options import open_archive, options
 from eidetic.cli.output import human_bytes, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from search import Recall
+    from search.latency import Percentiles
+
+FAILURES_SHOWN = 25
+"""Of a report, an image each."""
 
 
 def status(context: typer.Context) -> None:
@@ -48,26 +55,63 @@ def evaluate(
         ),
     ],
     language: Annotated[str, typer.Option(help="Which captions to use.", metavar="CODE")] = "en",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write an HTML page: the figures, and the worst failures as images.",
+            metavar="FILE.html",
+        ),
+    ] = None,
 ) -> None:
-    """Measure how well an archive is found by captions of its images.
+    """Measure how well an archive is found by captions of its images, and how fast.
 
-    Example:
+    Recall at 1, 5 and 10 and the mean reciprocal rank have 95 % confidence intervals.
+
+    Examples:
         eidetic evaluate --captions captions.jsonl --language ar
+
+        eidetic evaluate --captions captions.jsonl --report report.html
     """
+    if report is not None:
+        from eidetic.page import check_page_file
+
+        check_page_file(report)
     with open_archive(context) as archive:
-        result = archive.evaluate(captions, language=language)
+        failures = 0 if report is None else FAILURES_SHOWN
+        result = archive.evaluate(captions, language=language, failures=failures)
+        if report is not None:
+            archive.report(result, report)
     if options(context).json:
         print_json(result.as_dict())
         return
     typer.echo(
         f"{result.images:,} images, {result.captions:,} captions, {result.missing:,} missing"
     )
-    measures = ("R@1", "R@5", "R@10", "median_rank")
-    rows = [
-        (way, *(f"{recall.as_dict()[name]:.3f}" for name in measures))
-        for way, recall in (
-            ("text to image", result.text_to_image),
-            ("image to text", result.image_to_text),
-        )
-    ]
-    print_table(("", *measures), rows, right=measures)
+    ways = (("text to image", result.text_to_image), ("image to text", result.image_to_text))
+    print_table(
+        ("", "R@1", "R@5", "R@10", "MRR", "median_rank"),
+        [row for way, recall in ways for row in _recall_rows(way, recall)],
+        right=("R@1", "R@5", "R@10", "MRR", "median_rank"),
+    )
+    print_facts(
+        [
+            ("index recall@10", f"{result.ann_recall_at_10:.4f} against exact search"),
+            ("text encoding", _milliseconds(result.latency.text_encoding)),
+            ("store search", _milliseconds(result.latency.store_search)),
+        ]
+    )
+
+
+def _recall_rows(way: str, recall: "Recall") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return a row of figures, and below it one of their confidence intervals."""
+    values = (*recall.at.values(), recall.mrr)
+    bounds = (f"{low:.3f}-{high:.3f}" for low, high in recall.intervals.values())
+    return (
+        (way, *(f"{value:.3f}" for value in values), f"{recall.median_rank:g}"),
+        ("95 % interval", *bounds, ""),
+    )
+
+
+def _milliseconds(percentiles: "Percentiles") -> str:
+    p = percentiles
+    return f"{p.p50:.1f} ms in half of cases, {p.p95:.1f} in 95 %, {p.p99:.1f} in 99 %"

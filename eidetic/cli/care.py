@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import print_facts, print_json, print_table, printable
+from eidetic.cli.output import print_facts, print_json, print_table
+from eidetic.printable import printable
 
 if TYPE_CHECKING:
     from eidetic.doctor import Diagnosis

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import print_json, print_table, printable
+from eidetic.cli.output import print_json, print_table
+from eidetic.printable import printable
 
 SCORES_SHOWN = 3
 """Labels of an image shown at the terminal; --json lists all of them."""

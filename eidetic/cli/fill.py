@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import print_facts, print_hits, print_json, printable
+from eidetic.cli.output import print_facts, print_hits, print_json
+from eidetic.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

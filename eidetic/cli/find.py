@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from eidetic.cli.hits_output import (
+    CopyTo,
+    Csv,
+    Gallery,
+    HitsOutput,
+    LinkTo,
+    Nul,
+    Open,
+    Paths,
+    Show,
+)
 from eidetic.cli.options import open_archive, options
-from eidetic.cli.output import print_hits
 
 if TYPE_CHECKING:
     from eidetic.results import Hits
@@ -22,10 +32,6 @@ Where = Annotated[
     ),
 ]
 Offset = Annotated[int, typer.Option(help="Pass over this many of the best hits.", metavar="N")]
-Paths = Annotated[bool, typer.Option("--paths", help="Print paths alone, a line each.")]
-Nul = Annotated[
-    bool, typer.Option("-0", "--null", help="Print paths alone, each ended by a NUL byte.")
-]
 
 
 def search(
@@ -59,6 +65,12 @@ def search(
     ] = "score",
     paths: Paths = False,
     null: Nul = False,
+    csv: Csv = False,
+    show: Show = False,
+    copy_to: CopyTo = None,
+    link_to: LinkTo = None,
+    gallery: Gallery = None,
+    open_hits: Open = False,
 ) -> None:
     """Find images by words, by image, or by both.
 
@@ -90,7 +102,22 @@ def search(
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
         eidetic search cat -0 | xargs -0 ls -l
+
+        eidetic search cat -k 50 --gallery cats.html --open
+
+        eidetic search cat -k 50 --copy-to ~/cats
     """
+    ready = HitsOutput(
+        json=options(context).json,
+        paths=paths,
+        null=null,
+        csv=csv,
+        show=show,
+        copy_to=copy_to,
+        link_to=link_to,
+        gallery=gallery,
+        open=open_hits,
+    ).check()
     with open_archive(context) as archive:
         hits = archive.search(
             " ".join(query) if query else (),
@@ -104,7 +131,8 @@ def search(
             sort=cast("Sort", sort),
         )
     _warn(context, hits, cut=likely or sort != "score")
-    _show(context, hits, paths=paths, null=null)
+    # Closed by now: another command need not wait for what reads this one's output.
+    ready.deliver(archive, hits)
 
 
 def similar(
@@ -115,6 +143,12 @@ def similar(
     offset: Offset = 0,
     paths: Paths = False,
     null: Nul = False,
+    csv: Csv = False,
+    show: Show = False,
+    copy_to: CopyTo = None,
+    link_to: LinkTo = None,
+    gallery: Gallery = None,
+    open_hits: Open = False,
 ) -> None:
     """Find the images most like one image.
 
@@ -124,10 +158,23 @@ def similar(
         eidetic similar me.jpg
 
         eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3
+
+        eidetic similar me.jpg --csv > hits.csv
     """
+    ready = HitsOutput(
+        json=options(context).json,
+        paths=paths,
+        null=null,
+        csv=csv,
+        show=show,
+        copy_to=copy_to,
+        link_to=link_to,
+        gallery=gallery,
+        open=open_hits,
+    ).check()
     with open_archive(context) as archive:
         hits = archive.similar(image, k=k, where=where, offset=offset)
-    _show(context, hits, paths=paths, null=null)
+    ready.deliver(archive, hits)
 
 
 def _warn(context: typer.Context, hits: "Hits", *, cut: bool) -> None:
@@ -142,7 +189,3 @@ def _warn(context: typer.Context, hits: "Hits", *, cut: bool) -> None:
         "without --likely and --sort the nearest are shown" if cut else "these are only the nearest"
     )
     typer.echo(f"nothing in this archive clearly looks like: {hits.query}; {rest}", err=True)
-
-
-def _show(context: typer.Context, hits: "Hits", *, paths: bool, null: bool) -> None:
-    print_hits(hits, json=options(context).json, paths=paths, null=null)

@@ -4,10 +4,11 @@ import json as jsonlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from eidetic.printable import printable
 
 if TYPE_CHECKING:
     from eidetic.results import Hit, Hits
@@ -92,14 +93,6 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
         typer.echo(f"{name:<{width}}  {value}")
 
 
-def printable(path: str) -> str:
-    """Return a path with what a terminal cannot show replaced by escapes."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in path
-    )
-
-
 def human_bytes(size: int) -> str:
     """Return a size in the largest unit that keeps it at least 1."""
     value, units = float(size), ["bytes", "kB", "MB", "GB", "TB"]
@@ -110,18 +103,16 @@ def human_bytes(size: int) -> str:
 
 
 def _hit_cells(hit: "Hit") -> tuple[str, ...]:
+    from eidetic.results import capture_time
+
     record = hit.record
-    taken = ""
-    # A file's date often is that of a copy: --json has it, with where it is from.
-    if record.taken_at is not None and record.taken_from != "file":
-        taken = datetime.fromtimestamp(record.taken_at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
     size = f"{record.width} x {record.height}"
     return (
         str(hit.rank),
         "" if hit.score is None else f"{hit.score:.3f}",
         "weak" if hit.likely is False else "",
         printable(hit.path),
-        taken,
+        capture_time(record),
         record.camera or "",
         size,
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from eidetic.cli.output import human_bytes, printable
+from eidetic.cli.output import human_bytes
+from eidetic.printable import printable
 
 if TYPE_CHECKING:
     from eidetic.show import Facts, FileState

@@ -16,9 +16,9 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from eidetic.listening import is_loopback
 from eidetic.server.problems import problem
 from eidetic.server.sessions import COOKIE, Sessions
-from eidetic.server.settings import is_loopback
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 OPEN_FOLDERS: tuple[str, ...] = ("/static/",)

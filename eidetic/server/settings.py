@@ -1,15 +1,11 @@
 """What a server was asked to be, and its bounds."""
 
-import ipaddress
 import os
 from dataclasses import dataclass, field
 
-from schema import UsageError
+from eidetic.listening import HEADER_TIME_S, check_access
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8484
-
-MIN_TOKEN_CHARS = 16
-"""Shorter ones can be guessed over a network; 16 hexadecimal digits are 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Limits:
     body_bytes: int = 64 << 20
     small_body_bytes: int = 1 << 20
     body_time_s: float = 60.0
-    header_time_s: float = 10.0
+    header_time_s: float = HEADER_TIME_S
     images: int = 8
     hits: int = 1000
     search_time_s: float = 30.0
@@ -68,28 +64,9 @@ class ServerSettings:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not self.token and not is_loopback(self.host):
-            raise UsageError(
-                f"host {self.host}: others than this machine could read the archive; give a "
-                "--token (or EIDETIC_SERVE_TOKEN) that they must present, or leave out --host"
-            )
-        if self.token and (len(self.token) < MIN_TOKEN_CHARS or not self.token.isascii()):
-            raise UsageError(
-                f"the token has {len(self.token)} characters; it needs at least {MIN_TOKEN_CHARS}, "
-                "all ASCII, so that it cannot be guessed: openssl rand -hex 32 makes one"
-            )
+        check_access(self.host, self.token)
 
     @property
     def threads(self) -> int:
         """Threads for calls of the store, and as many decoding processes."""
         return max(2, os.cpu_count() or 2)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is certainly of this machine alone."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -1,38 +1,35 @@
 """How the tools are reached: over this process's standard streams, or over HTTP."""
 
 import hmac
-import ipaddress
 import logging
 import signal
-import socket
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
-import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from schema import UsageError
+from eidetic.listening import (
+    address_of,
+    check_access,
+    configure,
+    is_loopback,
+    listen,
+    run_until_stopped,
+)
 
 log = logging.getLogger("eidetic")
 
 PATH = "/mcp"
 
-MIN_TOKEN_CHARS = 16
-"""Of a token that guards more than this machine: what is shorter is guessed."""
-
 MAX_BODY_BYTES = 64 << 10
 """The longest query and the most ids and labels fit; no call carries an image."""
 
 MAX_CONNECTIONS = 64
-IDLE_S = 30
-GRACE_S = 5
-"""What running calls are given to end once the server is told to stop."""
 
 
 def run_stdio(server: MCPServer[Any]) -> None:
@@ -55,7 +52,7 @@ def run_http(
         names: Host names beside loopback's by which callers know this server.
 
     Raises:
-        UsageError: The host is not loopback's and the token is missing or short, or the address
+        UsageError: The token is missing though others could ask, or can be guessed, or the address
             cannot be used.
     """
     check_access(host, token)
@@ -69,42 +66,9 @@ def run_http(
     )
     if token:
         app = RequireToken(app, token)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    with _listen(host, port) as listener:
-        bound, its_port = listener.getsockname()[:2]
-        shown = f"[{bound}]" if ":" in bound else bound
-        log.info("tools are served at http://%s:%d%s; Ctrl-C ends it", shown, its_port, PATH)
-        anyio.run(_serve, _Server(config), listener)
-
-
-def check_access(host: str, token: str) -> None:
-    """Refuse to serve more than this machine without a token.
-
-    Raises:
-        UsageError: The host is not loopback's and the token is missing or short.
-    """
-    if not is_loopback(host) and len(token) < MIN_TOKEN_CHARS:
-        raise UsageError(
-            f"--host {host} is reached from other machines, and the token has {len(token)} "
-            f"characters; give one of at least {MIN_TOKEN_CHARS} with EIDETIC_SERVE_TOKEN or "
-            "--token, or keep to 127.0.0.1"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine's own, as written: no name is looked up."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    with listen(host, port) as listening:
+        log.info("tools are served at %s%s; Ctrl-C ends it", address_of(listening), PATH)
+        run_until_stopped(configure(app, connections=MAX_CONNECTIONS), listening)
 
 
 class RequireToken:
@@ -145,48 +109,3 @@ def _against_rebinding(host: str, names: Sequence[str]) -> TransportSecuritySett
             for form in (name, f"{name}:*")
         ],
     )
-
-
-@contextmanager
-def _listen(host: str, port: int) -> Generator[socket.socket]:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"--host {host}: no address of this machine ({error})") from error
-    with listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            # From now on callers wait, and are not refused.
-            listener.listen()
-        except OSError as error:
-            raise UsageError(
-                f"{host} port {port}: cannot be listened on ({error.strerror}); choose another "
-                "with --port"
-            ) from error
-        yield listener
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        # uvicorn would raise the signal again after its end, before the archive is closed.
-        yield
-
-
-async def _serve(server: _Server, listener: socket.socket) -> None:
-    async with anyio.create_task_group() as tasks:
-
-        async def stop_on_signal() -> None:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async for _ in signals:
-                    # A second one does not wait for running calls.
-                    server.force_exit = server.should_exit
-                    server.should_exit = True
-
-        tasks.start_soon(stop_on_signal)
-        await server.serve(sockets=[listener])
-        tasks.cancel_scope.cancel()

@@ -14,10 +14,10 @@ from functools import partial
 from tarfile import HeaderError, ReadError
 from typing import IO, Protocol, Self
 
+from embed.images import MAX_FILE_BYTES
 from ingest.addresses import packed_kind
 from ingest.companions import SIDECAR_EXTENSION
 from ingest.names import is_candidate
-from ingest.reading import MAX_FILE_BYTES
 from ingest.sources.captions import is_caption
 from ingest.sources.members import Member
 from ingest.sources.onepass import OnePass

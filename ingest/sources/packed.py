@@ -6,26 +6,26 @@ that the last complete listing and the journal agree member by member.
 
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass
-from zipfile import BadZipFile
 
+from embed.images import MAX_FILE_BYTES
 from ingest.companions import Companions
 from ingest.entries import RACY_NS, Entry
 from ingest.filesystems import Filesystem, marker_of
 from ingest.journal import Journal
 from ingest.names import Excluded
-from ingest.reading import MAX_FILE_BYTES, MAX_SIDECAR_BYTES, FileContents
+from ingest.reading import MAX_SIDECAR_BYTES, FileContents
 from ingest.scan import is_unchanged
 from ingest.scopes import Scope
-from ingest.sources.archives import DAMAGE, Container, TarContainer, ZipContainer
+from ingest.sources.archives import DAMAGE, Container
 from ingest.sources.captions import MAX_CAPTION_BYTES, is_caption, key_of, read_captions
+from ingest.sources.containers import local_copy, open_container, read_member
 from ingest.sources.members import Member, file_facts, sort_out, within
-from ingest.sources.table import CaptionTable, TableContainer
+from ingest.sources.table import CaptionTable
 from ingest.walk import FoundFile, Unwalkable
 from ingest.worklist import WorkItem
 from schema.errors import ImageUnreadable, SkipReason, UsageError
@@ -194,57 +194,15 @@ class PackedSource:
                 yield found
 
     def _open(self, state: _State) -> Container:
-        path = self._local_copy(self._place)
         marker = marker_of(*astuple(state))
-        try:
-            if self._kind == "zip":
-                self._container = ZipContainer(path)
-            elif self._kind == "tar":
-                self._container = TarContainer(path, marker)
-            else:
-                self._container = TableContainer(path, self._place)
-        finally:
-            self._drop_copy(path)
+        self._container = open_container(self._kind, self._place, self._filesystem, marker)
         return self._container
-
-    def _local_copy(self, place: str) -> str:
-        """Return the path of a file of this machine: the place itself, or a copy of it.
-
-        A copy holds the whole file, because a tar has to be read from its beginning to its end
-        to be listed, and its bytes should not come over the network a second time.
-        """
-        if self._filesystem is None:
-            return place
-        handle, path = tempfile.mkstemp(prefix="eidetic-")
-        os.close(handle)
-        try:
-            self._filesystem.fetch(place, path)
-        except BaseException:
-            os.unlink(path)  # noqa: PTH108
-            raise
-        return path
-
-    def _drop_copy(self, path: str) -> None:
-        # An open file stays readable without its name, and goes with the process.
-        if self._filesystem is not None:
-            os.unlink(path)  # noqa: PTH108
 
     def _read(self, path: str) -> tuple[bytes, tuple[str, ...]]:
         if self._container is None:
             detail = "the packed file was not listed in this run; ingest again"
             raise ImageUnreadable(SkipReason.UNREADABLE, detail)
-        try:
-            return self._container.read(path)
-        except KeyError as error:
-            detail = "the member vanished between the scan and its reading; ingest again"
-            raise ImageUnreadable(SkipReason.VANISHED, detail) from error
-        except BadZipFile as error:
-            detail = f"the member is damaged ({error}); pack it again"
-            raise ImageUnreadable(SkipReason.CORRUPT, detail) from error
-        except DAMAGE as error:
-            # The packed file is cut short or away: what the member held may be what it was.
-            detail = f"the packed file cannot be read here ({error}); fetch or pack it again"
-            raise ImageUnreadable(SkipReason.UNREADABLE, detail) from error
+        return read_member(self._container, path)
 
     def _captions_of(self, path: str) -> tuple[str, ...]:
         beside = [
@@ -269,13 +227,10 @@ class PackedSource:
         if not self._beside:
             return CaptionTable({})
         try:
-            path = self._local_copy(self._beside)
+            with local_copy(self._beside, self._filesystem) as path:
+                return CaptionTable.load(path, self._beside)
         except OSError:
             return CaptionTable({})
-        try:
-            return CaptionTable.load(path, self._beside)
-        finally:
-            self._drop_copy(path)
 
     def _sidecar(self, path: str) -> bytes:
         if not path or self._members[path].size_bytes > MAX_SIDECAR_BYTES:

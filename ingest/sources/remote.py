@@ -4,10 +4,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+from embed.images import MAX_FILE_BYTES
 from ingest.companions import SIDECAR_EXTENSION, Companions
 from ingest.filesystems import Facts, Filesystem
 from ingest.names import Excluded, is_candidate, is_passed_over
-from ingest.reading import MAX_FILE_BYTES, MAX_SIDECAR_BYTES, FileContents
+from ingest.reading import MAX_SIDECAR_BYTES, FileContents
 from ingest.scopes import Scope
 from ingest.sources.members import Member, file_facts, sort_out, within
 from ingest.sources.web import look_at_pages

@@ -193,8 +193,8 @@ def test_evaluate_measures_recall_under_the_keys_of_the_contract(
     captions.write_text("\n".join(map(json.dumps, lines)))
     result = answer(run("evaluate", "--captions", captions, "--json"))
     assert (result["pictures"], result["captions"]) == (2, 4)
-    assert set(result["text_to_image"]) == {"R@1", "R@5", "R@10", "median_rank"}
-    assert set(result["image_to_text"]) == {"R@1", "R@5", "R@10", "median_rank"}
+    keys = {"R@1", "R@5", "R@10", "median_rank", "MRR", "CI95"}
+    assert set(result["text_to_image"]) == set(result["image_to_text"]) == keys
     assert result["text_to_image"]["R@5"] == 1.0
     arabic = run("evaluate", "--captions", captions, "--language", "ar", "--json")
     assert answer(arabic)["captions"] == 2

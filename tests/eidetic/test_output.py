@@ -5,7 +5,8 @@ import json
 import pytest
 
 from eidetic.cli import hoist
-from eidetic.cli.output import human_bytes, print_facts, print_json, printable
+from eidetic.cli.output import human_bytes, print_facts, print_json
+from eidetic.printable import printable
 
 
 @pytest.mark.parametrize(

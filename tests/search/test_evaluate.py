@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from embed.encoder import ToyEncoder
-from schema import Embedded, MemoryStore, NoUsableImage, UsageError
+from schema import Embedded, Match, MemoryStore, NoUsableImage, UsageError
 from schema.records import Vectors
 from search import Captioned, evaluate, read_captions
 from tests.samples import a_collection, a_record
@@ -38,14 +38,30 @@ def test_captions_that_point_at_their_images_score_one() -> None:
     store = archive_of({"a.jpg": 0, "b.jpg": 90})
     captions = [Captioned("a.jpg", ("1", "2")), Captioned("b.jpg", ("89",))]
     result = evaluate(captions, store=store, encoder=ENCODER).as_dict()
-    perfect = {"R@1": 1.0, "R@5": 1.0, "R@10": 1.0, "median_rank": 1.0}
+    whole = [1.0, 1.0]
+    perfect = {
+        "R@1": 1.0,
+        "R@5": 1.0,
+        "R@10": 1.0,
+        "median_rank": 1.0,
+        "MRR": 1.0,
+        "CI95": {"R@1": whole, "R@5": whole, "R@10": whole, "MRR": whole},
+    }
+    latency = result.pop("latency_ms")
     assert result == {
         "pictures": 2,
         "captions": 3,
         "missing": 0,
+        "rows": 2,
+        "model": "toy",
         "text_to_image": perfect,
         "image_to_text": perfect,
+        "ann_recall@10": 1.0,
     }
+    assert isinstance(latency, dict)
+    assert latency["samples"] == 3
+    for part in ("text_encoding", "store_search"):
+        assert 0 < latency[part]["p50"] <= latency[part]["p95"] <= latency[part]["p99"]
 
 
 def test_ranks_are_counted_both_ways() -> None:
@@ -60,12 +76,75 @@ def test_ranks_are_counted_both_ways() -> None:
     assert result.image_to_text.at == {1: 1.0, 5: 1.0, 10: 1.0}
     # Among the two captioned images alone, "31" and "110" are nearer to 5 (19, 60) than 0.
     assert result.text_to_image.median_rank == 1.0
+    # Reciprocal ranks among all images: 1/7, 1, 1/7.
+    assert result.text_to_image.mrr == pytest.approx((1 / 7 + 1 + 1 / 7) / 3)
+    assert result.image_to_text.mrr == 1.0
 
 
 def test_a_caption_whose_image_is_beyond_the_first_ten_counts_as_missed() -> None:
     store = archive_of({f"{i}.jpg": 3 * i for i in range(30)})
     result = evaluate([Captioned("0.jpg", ("87",))], store=store, encoder=ENCODER)
     assert result.text_to_image.at == {1: 0.0, 5: 0.0, 10: 0.0}
+
+
+def test_a_rank_beyond_the_first_ten_counts_in_the_mean_reciprocal_rank() -> None:
+    store = archive_of({f"{i}.jpg": 3 * i for i in range(30)})
+    result = evaluate([Captioned("0.jpg", ("87",))], store=store, encoder=ENCODER)
+    assert result.text_to_image.mrr == pytest.approx(1 / 30)
+
+
+def test_failures_come_worst_first_and_one_an_image() -> None:
+    store = archive_of({f"{i}.jpg": 10 * i for i in range(9)})
+    captions = [
+        Captioned("0.jpg", ("1", "12", "21")),
+        Captioned("3.jpg", ("32", "48")),
+        Captioned("8.jpg", ("79",)),
+    ]
+    failures = evaluate(captions, store=store, encoder=ENCODER, failures=9).failures
+    assert [(f.caption, f.wanted.name, f.rank, f.first.record.name) for f in failures] == [
+        ("21", "0.jpg", 5, "2.jpg"),
+        ("48", "3.jpg", 4, "5.jpg"),
+    ]
+    assert failures[0].score == pytest.approx(np.cos(np.radians(21)), abs=1e-6)
+    assert failures[0].first.score == pytest.approx(np.cos(np.radians(1)), abs=1e-6)
+    assert len(evaluate(captions, store=store, encoder=ENCODER, failures=1).failures) == 1
+
+
+def test_what_the_index_does_not_find_is_in_its_recall() -> None:
+    class Forgetful(MemoryStore):
+        def search(self, queries: Vectors, k: int, **options: object) -> list[list[Match]]:
+            return [matches[: k // 2] for matches in super().search(queries, k)]
+
+    store = Forgetful(a_collection(2))
+    for i in range(20):
+        vector = ENCODER.encode_texts([str(i)])[0]
+        store.upsert([Embedded(a_record(f"{i}.jpg"), vector)])
+    result = evaluate([Captioned("0.jpg", ("1", "5"))], store=store, encoder=ENCODER)
+    assert result.ann_recall_at_10 == 0.5
+
+
+def test_the_memory_of_scores_is_bounded_and_the_ranks_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = np.random.default_rng(3)
+    images = {f"{i}.jpg": float(d) for i, d in enumerate(generator.uniform(0, 360, 40))}
+    captions = [
+        Captioned(name, tuple(str(d) for d in generator.uniform(0, 360, 3))) for name in images
+    ]
+    whole = evaluate(captions, store=archive_of(images), encoder=ENCODER)
+    monkeypatch.setattr("search.ranking.SCORES_AT_ONCE", 100)
+    monkeypatch.setattr("search.confidence.NUMBERS_AT_ONCE", 100)
+    blocked = evaluate(captions, store=archive_of(images), encoder=ENCODER)
+    assert blocked.text_to_image.at == whole.text_to_image.at
+    assert blocked.text_to_image.mrr == whole.text_to_image.mrr
+    assert blocked.image_to_text.median_rank == whole.image_to_text.median_rank
+    # And they are those of the whole matrix.
+    texts = ENCODER.encode_texts([t for c in captions for t in c.captions])
+    pixels = ENCODER.encode_texts([str(d) for d in images.values()])
+    scores = texts @ pixels.T
+    own = scores[np.arange(120), np.repeat(np.arange(40), 3)]
+    ranks = 1 + (scores > own[:, None] + 1e-6).sum(axis=1)
+    assert whole.text_to_image.mrr == pytest.approx(float(np.mean(1 / ranks)))
 
 
 def test_files_that_are_not_in_the_archive_are_counted_not_judged() -> None:

@@ -82,8 +82,21 @@ def test_a_missing_image_is_named() -> None:
 
 
 def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
-    with pytest.raises(NoUsableImage, match="cannot be read"):
+    with pytest.raises(NoUsableImage, match="not a file"):
         build_query(images=[tmp_path])
+
+
+def test_what_could_be_read_for_ever_is_no_image() -> None:
+    with pytest.raises(NoUsableImage, match="not a file"):
+        build_query("+/dev/zero")
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "huge.jpg"
+    with file.open("wb") as stream:
+        stream.truncate((1 << 30) + 1)
+    with pytest.raises(NoUsableImage, match="the limit is 1,073,741,824"):
+        build_query(images=[file])
 
 
 @pytest.mark.parametrize("path", ["a\0b", "~nobody-of-this-name/a.jpg"])

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 import eidetic
 from eidetic import Archive
+from eidetic.listening import configure, listen
 from eidetic.server import Limits, ServerSettings, create_app
-from eidetic.server.run import configure, listen
+from eidetic.server.run import CONNECTIONS
 from embed.encoder import ToyEncoder
 from tests.images import write_colours, write_image
 
@@ -99,8 +100,11 @@ def ids(archive: Archive) -> dict[str, str]:
 def listening(archive: Archive, limits: Limits) -> Iterator[int]:
     """Serve an archive over a real socket, in a thread; gives the port."""
     settings = ServerSettings(port=0, limits=limits)
-    with listen(settings) as listening:
-        server = uvicorn.Server(configure(create_app(archive, settings), limits))
+    with listen(settings.host, settings.port) as listening:
+        app = create_app(archive, settings)
+        server = uvicorn.Server(
+            configure(app, connections=CONNECTIONS, header_time_s=limits.header_time_s)
+        )
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         yield listening.getsockname()[1]

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from eidetic import Archive
-from eidetic.server import Limits, ServerSettings
-from eidetic.server.run import HEADER_BYTES, listen
+from eidetic.listening import HEADER_BYTES, listen
+from eidetic.server import Limits
 from tests.eidetic.server.conftest import listening
 
 LIMITS = Limits(header_time_s=0.5, body_time_s=0.5)
@@ -45,7 +45,7 @@ def read_to_end(client: socket.socket) -> bytes:
 
 
 def test_an_answer_in_two_parts_does_not_wait_for_itself() -> None:
-    with listen(ServerSettings(port=0)) as server:
+    with listen("127.0.0.1", 0) as server:
         port = server.getsockname()[1]
         with closing(socket.create_connection(("127.0.0.1", port))):
             accepted, _ = server.accept()

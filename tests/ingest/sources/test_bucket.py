@@ -14,12 +14,13 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from ingest import Scope, plan_scopes
+from ingest import Originals, Scope, plan_scopes
 from ingest.filesystems import Filesystem, marker_of
-from schema import Root, SkipReason, UsageError
+from schema import ImageUnreadable, Root, SkipReason, UsageError
 from tests.conftest import free_port
 from tests.ingest.small_archive import SmallArchive, counts
 from tests.ingest.sources.packing import image, images, make_tar, make_zip, scope_of
+from tests.samples import a_record
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
@@ -84,6 +85,21 @@ def test_where_an_object_is_said_to_be_fsspec_opens_it(s3: Any) -> None:
     put(s3, images("x/d e.png"))
     with fsspec.open(Root.at("s3://shelf/x").locate("d e.png")) as stream:
         assert stream.read() == images("x/d e.png")["x/d e.png"]
+
+
+def test_an_object_and_a_member_of_a_packed_one_are_read_by_their_rows(
+    s3: Any, tmp_path: Path
+) -> None:
+    members = images("d e.png", "b.png")
+    put(s3, {f"x/{name}": data for name, data in members.items()})
+    put(s3, {"y.zip": make_zip(tmp_path / "y.zip", members).read_bytes()})
+    with Originals() as originals:
+        for location in ("s3://shelf/x", "zip://::s3://shelf/y.zip"):
+            root = Root.at(location)
+            for name, data in members.items():
+                assert originals.read(a_record(name, root.id), root) == data
+            with pytest.raises(ImageUnreadable, match="no such file any more"):
+                originals.read(a_record("gone.png", root.id), root)
 
 
 def test_a_second_run_costs_a_listing_a_folder(
