@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eidetic.archive import Archive, open
-    from eidetic.results import Hit, Hits, RootStatus, Status
+    from eidetic.results import DescriptionStatus, Hit, Hits, RootStatus, Status
 
-__all__ = ["Archive", "Hit", "Hits", "RootStatus", "Status", "open"]
+__all__ = ["Archive", "DescriptionStatus", "Hit", "Hits", "RootStatus", "Status", "open"]
 
 _HOMES = {
     "Archive": "eidetic.archive",
     "open": "eidetic.archive",
+    "DescriptionStatus": "eidetic.results",
     "Hit": "eidetic.results",
     "Hits": "eidetic.results",
     "RootStatus": "eidetic.results",

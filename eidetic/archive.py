@@ -1,15 +1,18 @@
 """The Python face of Eidetic: open an archive, ingest into it, search it."""
 
+from dataclasses import replace
 from os import fspath
 from types import TracebackType
 from typing import Self
 
 from eidetic.browsing import Browsing
 from eidetic.caring import Caring
+from eidetic.describing import Describing
 from eidetic.filling import Filling
 from eidetic.finding import Finding
 from eidetic.judging import Judging
 from eidetic.opening import Opening
+from eidetic.own_models import spelled_out
 from eidetic.part import StrPath
 from eidetic.presenting import Presenting
 from eidetic.settings import Settings, load_settings
@@ -24,6 +27,7 @@ def open(
     uri: str | None = None,
     data_dir: StrPath | None = None,
     token: str | None = None,
+    text_model: str | None = None,
 ) -> "Archive":
     """Open an archive by name; nothing is read or made until it is used.
 
@@ -35,6 +39,8 @@ def open(
         uri: Address of a Milvus server; by default rows are embedded in the data folder.
         data_dir: Folder that holds a folder per archive.
         token: ``USER:PASSWORD`` or API key of the server.
+        text_model: Spec of a model whose words ask the archive in the place of its own model's. It
+            must share the archive's image tower, which the first search verifies.
 
     Raises:
         UsageError: A name or setting that cannot be used.
@@ -45,12 +51,18 @@ def open(
             "uri": uri,
             "data_dir": None if data_dir is None else fspath(data_dir),
             "token": token,
+            "text_model": text_model,
         }
     )
-    return Archive(settings, model=model)
+    settings = replace(
+        settings,
+        model=spelled_out(settings.model),
+        text_model=spelled_out(settings.text_model),
+    )
+    return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(Filling, Finding, Browsing, Presenting, Judging, Caring):
+class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

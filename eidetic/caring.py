@@ -6,7 +6,7 @@ from os import fspath
 
 from eidetic.doctor import DEFAULT_SAMPLE, Diagnosis, examine
 from eidetic.part import Part, StrPath
-from eidetic.results import RootStatus, Status
+from eidetic.results import DescriptionStatus, RootStatus, Status
 from eidetic.roots import (
     Forgotten,
     Moved,
@@ -17,6 +17,7 @@ from eidetic.roots import (
     move_root,
 )
 from eidetic.show import Facts, show
+from eidetic.turns import Writer, find_writer
 from schema import load_roots
 
 WAIT_S = 10.0
@@ -36,6 +37,7 @@ class Caring(Part):
         collection, connection = store.collection, store.connection
         with self._opening.journal() as journal:
             skipped = journal.count_skipped()
+        descriptions = self._opening.descriptions()
         return Status(
             archive=self.settings.archive,
             model=collection.model,
@@ -52,7 +54,12 @@ class Caring(Part):
             ),
             skipped=skipped,
             disk_bytes=self._opening.disk_bytes(),
+            descriptions=None if descriptions is None else DescriptionStatus.of(descriptions),
         )
+
+    def writer(self) -> Writer | None:
+        """Return what writes into the archive now, in whatever process, and how far it is."""
+        return find_writer(self.settings.writer_file)
 
     def show(self, image: StrPath) -> Facts:
         """Return everything known of one image, by its path or by the id of a row.

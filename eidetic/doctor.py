@@ -14,6 +14,7 @@ import numpy as np
 from eidetic.opening import Opening
 from eidetic.results import locate
 from embed.catalogue import BUILTIN
+from ingest import count_outdated
 from ingest.audit import Audit, Finding, Kind, are_sound
 from ingest.names import compile_excluded
 from ingest.repair import Repair, repair
@@ -195,6 +196,7 @@ class _Examination:
                 *self._problems(audit, refusals),
                 *self._recall_problem(recall),
                 *self._model_problem(),
+                *self._description_problem(),
                 *self._disk_problems(free),
             ]
         return Diagnosis(
@@ -276,6 +278,20 @@ class _Examination:
                 f"rows that cannot be compared with what the model makes: {error}",
                 "use the version of Eidetic that made the archive, or ingest the folders into "
                 "another archive",
+            )
+
+    def _description_problem(self) -> Iterator[Problem]:
+        held = self._opening.descriptions()
+        if held is None:
+            return
+        found = count_outdated(self._store, held)
+        if found.count:
+            yield Problem(
+                "descriptions",
+                found.count,
+                f"descriptions that are not in step with the rows: {found.missing:,} missing, "
+                f"{found.changed:,} of another text, {found.gone:,} of rows that are gone",
+                f"{self._settings.command} descriptions refresh",
             )
 
     def _disk_problems(self, free: int) -> Iterator[Problem]:

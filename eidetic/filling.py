@@ -68,18 +68,24 @@ class Filling(Part):
             allow_mass_prune=allow_mass_prune,
             dry_run=dry_run,
             exclude=exclude,
-            progress=progress,
         )
         if dry_run:
             with self._opening.rehearsal() as (rehearsed, journal):
                 # Nothing is encoded, so that any encoder's preparation will do.
-                return run(store=rehearsed, encoder=ToyEncoder(), journal=journal)
-        with self._opening.writing("ingest"):
+                return run(
+                    store=rehearsed, encoder=ToyEncoder(), journal=journal, progress=progress
+                )
+        with self._opening.writing("ingest") as turn:
             store, is_new = self._opening.store_or_new()
             try:
                 encoder = self._opening.encoder()
                 with adopting(self._opening, scopes), self._opening.journal() as journal:
-                    return run(store=store, encoder=encoder, journal=journal)
+                    return run(
+                        store=store,
+                        encoder=encoder,
+                        journal=journal,
+                        progress=turn.beside(progress),
+                    )
             except (NoUsableImage, IngestInterrupted):
                 if is_new and store.count() == 0:
                     # Nothing came of it: leave no empty archive behind that is bound to a model.

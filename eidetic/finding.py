@@ -1,15 +1,16 @@
 """How images are found in an archive: by words, by images, by both."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import fspath
 from pathlib import Path
 
+from eidetic.describing import refuse_images
 from eidetic.part import Part, StrPath
 from eidetic.results import Hits
 from eidetic.show import ROW_ID
-from embed import Encoder
-from schema import load_roots
+from embed import Encoder, TextEncoder
+from schema import Store, load_roots
 from search import DEFAULT_K, PreparedImage, Query, Row, Sort, answer, build_query, image_term
 
 
@@ -28,6 +29,7 @@ class Finding(Part):
         likely: bool = False,
         sort: Sort = "score",
         local_files: bool = True,
+        descriptions: bool = False,
     ) -> Hits:
         """Find images by words, by images, or by both, averaged; filters alone list rows.
 
@@ -42,6 +44,8 @@ class Finding(Part):
             likely: Whether to leave out hits that are only the nearest there are.
             sort: In which order the likely hits come; see `search.query.Sort`.
             local_files: Whether the text may name image files of this machine.
+            descriptions: Whether to look among what is written of the images, see
+                `refresh_descriptions`, and not at the images themselves.
 
         Raises:
             QuerySyntaxError: The text cannot be read as a query.
@@ -63,7 +67,7 @@ class Finding(Part):
             sort=sort,
             local_files=local_files,
         )
-        return self._answer(query)
+        return self._answer(query, descriptions=descriptions)
 
     def similar(
         self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
@@ -88,22 +92,23 @@ class Finding(Part):
         """
         return self._opening.encoder()
 
-    def _answer(self, query: Query) -> Hits:
-        store = self._opening.store()
+    def _answer(self, query: Query, *, descriptions: bool = False) -> Hits:
+        store: Store = self._opening.store()
+        encoder: Callable[[], TextEncoder] = self._opening.query_encoder
+        model = self._opening.query_model
+        if descriptions:
+            refuse_images(query)
+            store, encoder = self._opening.described(), self._opening.description_encoder
+            model = store.collection.model
         started = time.perf_counter()
-        matches = answer(
-            query,
-            store=store,
-            encoder=self._opening.encoder,
-            calibration=self._opening.calibration,
-        )
+        matches = answer(query, store=store, encoder=encoder, calibration=self._opening.calibration)
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
             matches,
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=query.text,
-            model=store.collection.model,
+            model=model,
             took_ms=took_ms,
             total_rows=store.count(),
         )

@@ -78,6 +78,8 @@ class Judging(Part):
     def compare(self, a: StrPath, b: StrPath, *, text: bool = False) -> float:
         """Return the cosine similarity of two images, or of an image and words, in [-1, 1].
 
+        With a model that takes words only: of two sentences.
+
         Neither need be in the archive, nor be there one.
 
         Args:
@@ -91,7 +93,13 @@ class Judging(Part):
             ArchiveMissing: There is neither an archive nor a model.
             ModelUnavailable: The model cannot be loaded.
         """
-        return compare(a, b, encoder=self._opening.any_encoder, text=text)
+        return compare(
+            a,
+            b,
+            encoder=self._opening.any_encoder,
+            text=text,
+            sentences=self._opening.sentence_encoder,
+        )
 
     def evaluate(self, captions: StrPath, *, language: str = "en", failures: int = 0) -> Evaluation:
         """Measure how well the archive is found by captions of its images, and how fast.
@@ -106,5 +114,5 @@ class Judging(Part):
             NoUsableImage: None of its images is in the archive.
         """
         captioned = read_captions(Path(fspath(captions)), language)
-        store, encoder = self._opening.store(), self._opening.encoder()
+        store, encoder = self._opening.store(), self._opening.query_encoder()
         return evaluate(captioned, store=store, encoder=encoder, failures=failures)

@@ -8,11 +8,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from eidetic.settings import Settings
-from eidetic.turns import writing
-from embed import RECOMMENDED, Encoder, describe, load_encoder, resolve
+from eidetic.text_towers import load_words, require_same_tower
+from eidetic.turns import Turn, writing
+from embed import (
+    RECOMMENDED,
+    Encoder,
+    TextEncoder,
+    describe,
+    load_encoder,
+    load_model,
+    load_text_encoder,
+    resolve,
+)
+from embed.swapped import SwappedEncoder
 from ingest import Journal
-from schema import ArchiveMissing, Collection, Connection, MemoryStore, MilvusStore, Store
-from search import Calibration
+from schema import (
+    ArchiveMismatch,
+    ArchiveMissing,
+    Collection,
+    Connection,
+    DescriptionStore,
+    MemoryStore,
+    MilvusStore,
+    Store,
+    load_roots,
+)
+from search import Calibration, DescribedRows
 
 log = logging.getLogger("eidetic")
 
@@ -32,10 +53,16 @@ class Opening:
         self._store: MilvusStore | None = None
         self._encoder: Encoder | None = None
         self._loose_encoder: Encoder | None = None
+        self._query_encoder: Encoder | None = None
+        self._descriptions: DescriptionStore | None = None
+        self._description_encoder: TextEncoder | None = None
         self.calibration = Calibration(settings.archive_dir)
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""
+        if self._descriptions is not None:
+            self._descriptions.settle()
+            self._descriptions = None
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -85,6 +112,36 @@ class Opening:
             self._encoder = encoder
         return self._encoder
 
+    def query_encoder(self) -> Encoder:
+        """Return what encodes queries: the archive's encoder, with the words of the text model if
+        the settings name one.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+            ArchiveMismatch: The text model does not share the archive's image tower.
+            NoUsableImage: Too few of the archive's images can be read to know.
+        """
+        collection = self.store().collection
+        spec = resolve(self.settings.text_model) if self.settings.text_model else collection.model
+        if spec == collection.model:
+            return self.encoder()
+        if self._query_encoder is None:
+            words = load_words(spec, collection)
+            require_same_tower(
+                words,
+                store=self.store(),
+                roots=load_roots(self.settings.roots_file),
+                file=self.settings.text_models_file,
+            )
+            self._query_encoder = SwappedEncoder(self.encoder, words)
+        return self._query_encoder
+
+    @property
+    def query_model(self) -> str:
+        """The spec of the model whose words ask the archive."""
+        given = self.settings.text_model
+        return resolve(given) if given else self.store().collection.model
+
     def any_encoder(self) -> Encoder:
         """Return an encoder for images that need not be in an archive.
 
@@ -105,9 +162,81 @@ class Opening:
                 f"{error}; or name a model: --model builtin, or another of `eidetic models`"
             ) from error
 
-    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[None]:
+    def descriptions(self) -> DescriptionStore | None:
+        """Return the archive's descriptions; ``None`` where it has none."""
+        if self._descriptions is None:
+            connection = self.store().connection
+            self._descriptions = DescriptionStore.open(connection, self.settings.archive)
+        return self._descriptions
+
+    def new_descriptions(self, encoder: TextEncoder) -> DescriptionStore:
+        """Make the collection of descriptions for an encoder's vectors, in place of any other."""
+        self.drop_descriptions()
+        self._description_encoder = encoder
+        self._descriptions = DescriptionStore.create(
+            self.store().connection,
+            self.settings.archive,
+            model=encoder.spec,
+            dim=encoder.dim,
+            fingerprint=encoder.fingerprint,
+        )
+        return self._descriptions
+
+    def drop_descriptions(self) -> int:
+        """Drop the archive's descriptions, and return how many there were."""
+        held = self.descriptions()
+        count = 0
+        if held is not None:
+            count = held.count()
+            held.drop()
+        self._descriptions = self._description_encoder = None
+        return count
+
+    def described(self) -> DescribedRows:
+        """Return the archive as its descriptions show it.
+
+        Raises:
+            ArchiveMissing: It has no descriptions.
+        """
+        held = self.descriptions()
+        if held is None:
+            raise ArchiveMissing(
+                f"the archive {self.settings.archive!r} has no descriptions to search; make them "
+                f"with: {self.settings.command} descriptions refresh"
+            )
+        return DescribedRows(self.store(), held)
+
+    def description_encoder(self) -> TextEncoder:
+        """Return the encoder of the archive's descriptions.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+            ArchiveMissing: The archive has no descriptions.
+            ArchiveMismatch: It is no longer the one that made them.
+        """
+        if self._description_encoder is None:
+            held = self.described().collection
+            encoder = load_text_encoder(held.model)
+            if (encoder.dim, encoder.fingerprint) != (held.dim, held.fingerprint):
+                raise ArchiveMismatch(
+                    f"the descriptions were made by another state of the model {held.model} "
+                    f"({held.fingerprint}, {held.dim} dimensions; it is {encoder.fingerprint} with "
+                    f"{encoder.dim} now); make them anew with: {self.settings.command} "
+                    "descriptions refresh"
+                )
+            self._description_encoder = encoder
+        return self._description_encoder
+
+    def sentence_encoder(self) -> TextEncoder | None:
+        """Return the wanted model's encoder, if there is one and it takes words only."""
+        if self._wanted_model is None:
+            return None
+        model = load_model(resolve(self._wanted_model))
+        return None if isinstance(model, Encoder) else model
+
+    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[Turn]:
         """Hold the archive's right to write, see `eidetic.turns.writing`."""
-        return writing(self.settings.archive_dir / "writer.lock", doing, wait_s=wait_s)
+        return writing(self.settings.writer_file, doing, wait_s=wait_s)
 
     def journal(self) -> Journal:
         """Return the journal of the archive's collection, open; the caller closes it."""
@@ -132,10 +261,12 @@ class Opening:
         return sum(file.stat().st_size for file in files)
 
     def drop(self) -> None:
-        """Drop the archive's collection and its local files."""
+        """Drop the archive's collections and its local files."""
+        self.drop_descriptions()
         self.store().drop()
         self.close()
-        for file in (self.settings.roots_file, self.settings.journal_file):
+        settings = self.settings
+        for file in (settings.roots_file, settings.journal_file, settings.text_models_file):
             file.unlink(missing_ok=True)
 
     def _loose(self, model: str) -> Encoder:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, overload
 
+from schema.descriptions import DescriptionStore
 from schema.records import ImageRecord
 from schema.roots import Root
 from search import Judged
@@ -147,6 +148,22 @@ class RootStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DescriptionStatus:
+    """The descriptions of an archive: with which model, how many, and where."""
+
+    model: str
+    dim: int
+    rows: int
+    collection: str
+
+    @classmethod
+    def of(cls, held: DescriptionStore) -> Self:
+        """Ask a store of descriptions."""
+        facts = held.collection
+        return cls(facts.model, facts.dim, held.count(), facts.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of an archive.
 
@@ -155,6 +172,7 @@ class Status:
         capabilities: What it can do beyond the common ground, by name.
         skipped: Files that have no row because they could not be used.
         disk_bytes: Bytes of the archive's data folder; rows on a server are not among them.
+        descriptions: Those of its images; ``None`` where it has none.
     """
 
     archive: str
@@ -169,6 +187,7 @@ class Status:
     roots: tuple[RootStatus, ...]
     skipped: int
     disk_bytes: int
+    descriptions: DescriptionStatus | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""

@@ -23,6 +23,7 @@ class Settings:
         uri: Address of a Milvus server; "" for the embedded store in the data folder.
         token: ``USER:PASSWORD`` or API key of that server; "" for none.
         model: Model spec for a new archive; "" for the recommended one.
+        text_model: Spec of the model whose words ask an archive; "" for the archive's own.
     """
 
     archive: str = DEFAULT_ARCHIVE
@@ -30,6 +31,7 @@ class Settings:
     uri: str = ""
     token: str = field(default="", repr=False)
     model: str = ""
+    text_model: str = ""
 
     @property
     def archive_dir(self) -> Path:
@@ -52,6 +54,16 @@ class Settings:
         return self.archive_dir / "journal.sqlite"
 
     @property
+    def writer_file(self) -> Path:
+        """What is writing into the archive, see `eidetic.turns`."""
+        return self.archive_dir / "writer.lock"
+
+    @property
+    def text_models_file(self) -> Path:
+        """The models of other words that were found to share the archive's images."""
+        return self.archive_dir / "text_models.json"
+
+    @property
     def store_uri(self) -> str:
         """Where the rows are."""
         return self.uri or str(self.archive_dir / "milvus.db")
@@ -60,6 +72,11 @@ class Settings:
 def settings_path() -> Path:
     """Return where the settings file is looked for."""
     return user_config_path("eidetic") / "settings.toml"
+
+
+def models_path() -> Path:
+    """Return where the user's own names of models are."""
+    return settings_path().with_name("models.toml")
 
 
 def load_settings(
@@ -71,8 +88,8 @@ def load_settings(
 
     Args:
         flags: Values by the names of `Settings`; ``None`` or "" for those not given.
-        environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN and
-            EIDETIC_MODEL.
+        environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN,
+            EIDETIC_MODEL and EIDETIC_TEXT_MODEL.
         file: The settings file, that of `settings_path` by default; it need not exist.
 
     Raises:

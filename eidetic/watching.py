@@ -34,9 +34,16 @@ def watch(
     encoder = opening.encoder()
     with adopting(opening, scopes), opening.journal() as journal:
 
-        def run(*args: Any, **options: Any) -> IngestReport:
+        def run(*args: Any, progress: Progress | None = None, **options: Any) -> IngestReport:
             # Between two batches others may write.
-            with opening.writing("ingest --watch", wait_s=inf):
-                return ingest(*args, store=store, encoder=encoder, journal=journal, **options)
+            with opening.writing("ingest --watch", wait_s=inf) as turn:
+                return ingest(
+                    *args,
+                    store=store,
+                    encoder=encoder,
+                    journal=journal,
+                    progress=turn.beside(progress),
+                    **options,
+                )
 
         yield from follow(scopes, run, stop=stop or Event(), exclude=exclude, progress=progress)

@@ -2,11 +2,11 @@
 
 from embed.catalogue import RECOMMENDED, Model, catalogue, describe, resolve
 from embed.check import ModelCheck, check_model
-from embed.encoder import Encoder
+from embed.encoder import Encoder, TextEncoder
 from embed.header import ImageHeader
 from embed.hub import is_on_disk
 from embed.images import DecodedImage, decode_image, default_max_pixels, read_header
-from embed.load import load_encoder
+from embed.load import load_encoder, load_model, load_text_encoder
 from embed.resizing import Pixels, Resizing
 from embed.scoring import Scoring
 
@@ -20,6 +20,7 @@ __all__ = [
     "Pixels",
     "Resizing",
     "Scoring",
+    "TextEncoder",
     "catalogue",
     "check_model",
     "decode_image",
@@ -27,6 +28,8 @@ __all__ = [
     "describe",
     "is_on_disk",
     "load_encoder",
+    "load_model",
+    "load_text_encoder",
     "read_header",
     "resolve",
 ]

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from schema.errors import ModelUnavailable
 
@@ -19,6 +19,10 @@ BUILTIN = "builtin"
 IMAGES_ONLY = "images only"
 """Stands for the languages of a model that takes no words."""
 
+Kind = Literal["images and words", "images", "words"]
+"""What a model takes. An archive is made with one that takes images; one that takes words alone
+finds its descriptions."""
+
 _BYTES_PER_PARAMETER = 4
 _BUILTIN_DATA = Path(__file__).with_name("builtin") / "data"
 
@@ -29,7 +33,8 @@ class Model:
 
     Attributes:
         alias: Short name; ``spec`` is what it stands for.
-        dim: Length of a vector; ``image_size`` pixels of the input's side.
+        dim: Length of a vector; ``image_size`` pixels of the input's side, 0 for a model that takes
+            no images.
         parameters: Weights of both towers together; 0 where they are not worth counting.
         languages: In which it understands words.
         scores: Published recall in [0, 1], by dataset, direction and depth; empty where no table
@@ -51,6 +56,7 @@ class Model:
     scores_source: str = ""
     download_bytes: int = 0
     repo: str = ""
+    kind: Kind = "images and words"
 
     def as_dict(self) -> dict[str, Any]:
         """Return every fact by name."""
@@ -119,6 +125,7 @@ def _published(
     repo: str = "",
 ) -> Model:
     dim, image_size, parameters = facts
+    kind: Kind = "words" if image_size == 0 else "images and words"
     return Model(
         alias=alias,
         spec=spec,
@@ -132,6 +139,7 @@ def _published(
         scores_source=source,
         download_bytes=parameters * _BYTES_PER_PARAMETER,
         repo=repo or spec.removeprefix(HF),
+        kind="images" if languages == IMAGES_ONLY else kind,
     )
 
 
@@ -288,6 +296,30 @@ _PUBLISHED = (
         "Apache-2.0",
         IMAGES_ONLY,
         "ResNet-50, the classic of image retrieval",
+    ),
+    _published(
+        "minilm",
+        "hf:sentence-transformers/all-MiniLM-L6-v2",
+        (384, 0, 22_713_216),
+        "Apache-2.0",
+        "English",
+        "Sentences: finds descriptions by what they mean; small and fast",
+    ),
+    _published(
+        "mpnet",
+        "hf:sentence-transformers/all-mpnet-base-v2",
+        (768, 0, 109_486_464),
+        "Apache-2.0",
+        "English",
+        "Sentences: better than minilm, five times as large",
+    ),
+    _published(
+        "minilm-multilingual",
+        "hf:sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        (384, 0, 117_653_760),
+        "Apache-2.0",
+        "50 languages",
+        "Sentences of many languages in one space",
     ),
 )
 """Parameters are counted on the architecture, of which the download is four bytes each."""

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from embed.encoder import Encoder
-from embed.load import load_encoder
+from embed.encoder import Encoder, TextEncoder
+from embed.load import load_model
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
@@ -25,21 +26,24 @@ class ModelCheck:
 
     Attributes:
         dim: Length of a vector.
-        image_size: Pixels of the longer side of the input.
-        takes_words: Whether an archive of this model can be searched by words.
+        image_size: Pixels of the longer side of the input; ``None`` for a model that takes words
+            only.
+        takes_images: Whether an archive can be made with this model.
+        takes_words: Whether it encodes texts.
         load_s: Seconds from the spec to the encoder; includes a download where there was one.
         images_per_second: Of prepared images, in one batch after a first one; decoding is not
-            in it.
+            in it. ``None`` for a model that takes words only.
         texts_per_second: The same of texts; ``None`` for a model that takes images only.
     """
 
     spec: str
     dim: int
-    image_size: int
+    image_size: int | None
     fingerprint: str
+    takes_images: bool
     takes_words: bool
     load_s: float
-    images_per_second: float
+    images_per_second: float | None
     texts_per_second: float | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,27 +58,31 @@ def check_model(spec: str) -> ModelCheck:
         ModelUnavailable: It cannot be loaded, or its vectors are of no use.
     """
     started = time.perf_counter()
-    encoder = load_encoder(spec)
+    encoder = load_model(spec)
     load_s = time.perf_counter() - started
-    images = [encoder.resizing.apply(image) for image in _images()]
-    images_per_second = _rate(encoder, lambda: encoder.encode_images(images))
-    texts_per_second = None
-    if encoder.scoring is not None:
+    image_size, images_per_second, texts_per_second = None, None, None
+    takes_words = True
+    if isinstance(encoder, Encoder):
+        image_size, takes_words = encoder.image_size, encoder.scoring is not None
+        images = [encoder.resizing.apply(image) for image in _images()]
+        images_per_second = _rate(encoder, partial(encoder.encode_images, images))
+    if takes_words:
         texts = [f"an image of {count} dogs" for count in range(SAMPLES)]
-        texts_per_second = _rate(encoder, lambda: encoder.encode_texts(texts))
+        texts_per_second = _rate(encoder, partial(encoder.encode_texts, texts))
     return ModelCheck(
         spec=encoder.spec,
         dim=encoder.dim,
-        image_size=encoder.image_size,
+        image_size=image_size,
         fingerprint=encoder.fingerprint,
-        takes_words=encoder.scoring is not None,
+        takes_images=image_size is not None,
+        takes_words=takes_words,
         load_s=load_s,
         images_per_second=images_per_second,
         texts_per_second=texts_per_second,
     )
 
 
-def _rate(encoder: Encoder, encode: Callable[[], Vectors]) -> float:
+def _rate(encoder: TextEncoder, encode: Callable[[], Vectors]) -> float:
     """Return how many samples are encoded in a second, once the vectors are sound."""
     try:
         vectors = encode()

@@ -1,6 +1,7 @@
 """The seam between images or words and unit vectors, and a shipped fake of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -13,20 +14,13 @@ from embed.scoring import Scoring
 from schema.records import Vector, Vectors
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Turns images and words into vectors of one space.
+class TextEncoder(Protocol):
+    """Turns words into vectors.
 
     Attributes:
         spec: The model spec that loads this encoder again.
         dim: Length of a vector.
-        resizing: How an upright RGB image becomes the model's input; can be sent to another
-            process.
-        image_size: Pixels of the longer side of that input; decoding at reduced scale must keep at
-            least twice this on the shorter side.
-        fingerprint: Names the pre-processing. Vectors of different fingerprints do not mix.
-        scoring: How a cosine of image and text becomes a probability; ``None`` where the model
-            takes images only.
+        fingerprint: Names the preparation. Vectors of different fingerprints do not mix.
     """
 
     @property
@@ -34,17 +28,7 @@ class Encoder(Protocol):
     @property
     def dim(self) -> int: ...
     @property
-    def resizing(self) -> Resizing: ...
-    @property
-    def image_size(self) -> int: ...
-    @property
     def fingerprint(self) -> str: ...
-    @property
-    def scoring(self) -> Scoring | None: ...
-
-    def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
-        """Embed prepared images: shape (len(batch), dim), float32, unit norm, in order."""
-        ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts: shape (len(texts), dim), float32, unit norm, in order.
@@ -53,6 +37,53 @@ class Encoder(Protocol):
             UsageError: The model takes images only.
         """
         ...
+
+
+@runtime_checkable
+class Encoder(TextEncoder, Protocol):
+    """Turns images and words into vectors of one space.
+
+    Attributes:
+        resizing: How an upright RGB image becomes the model's input; can be sent to another
+            process.
+        image_size: Pixels of the longer side of that input; decoding at reduced scale must keep at
+            least twice this on the shorter side.
+        scoring: How a cosine of image and text becomes a probability; ``None`` where the model
+            takes images only.
+    """
+
+    @property
+    def resizing(self) -> Resizing: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def scoring(self) -> Scoring | None: ...
+
+    def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
+        """Embed prepared images: shape (len(batch), dim), float32, unit norm, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextTower:
+    """The words' half of a dual encoder."""
+
+    encoder: Encoder
+
+    @property
+    def spec(self) -> str:
+        return self.encoder.spec
+
+    @property
+    def dim(self) -> int:
+        return self.encoder.dim
+
+    @property
+    def fingerprint(self) -> str:
+        return self.encoder.fingerprint
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        return self.encoder.encode_texts(texts)
 
 
 def unit(vectors: NDArray[np.floating]) -> Vectors:

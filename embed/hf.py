@@ -5,30 +5,28 @@ import threading
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
-from embed.encoder import Encoder
+from embed.encoder import Encoder, TextEncoder
 from embed.hf_images import READ_OUT, HfImageEncoder
+from embed.hf_loading import loading
 from embed.hf_pixels import Preparation, read_preparation
-from embed.hub import fetch, quiet
+from embed.hub import fetch
 from embed.resizing import Pixels
 from embed.scoring import Scoring
+from embed.sentences import SENTENCE_FAMILIES, is_sentence_model, load_sentences
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 
-REASON_CHARACTERS = 300
-"""How much of transformers' explanation an error carries."""
-
 DUAL = ("get_image_features", "get_text_features", "logit_scale")
 """What a dual encoder of transformers has."""
 
 
-def load_hf(spec: str, source: str, device: Device) -> Encoder:
-    """Load a model of transformers.
+def load_hf(spec: str, source: str, device: Device) -> Encoder | TextEncoder:
+    """Load a model of transformers: for images and texts, for images, or for texts.
 
     Args:
         spec: What loads it again.
@@ -37,9 +35,13 @@ def load_hf(spec: str, source: str, device: Device) -> Encoder:
 
     Raises:
         ModelUnavailable: It cannot be loaded, or is neither a dual encoder of images and texts
-            nor one of the encoders of images that `embed.hf_images` reads out.
+            nor one of the encoders of images that `embed.hf_images` reads out, nor one of the
+            sentence encoders of `embed.sentences`.
     """
-    model, images, tokenizer = _load(source)
+    folder = source if Path(source).is_dir() else str(fetch(source, WEIGHTS))
+    if is_sentence_model(source, Path(folder)):
+        return load_sentences(spec, source, Path(folder), device)
+    model, images, tokenizer = _load(source, folder)
     preparation = read_preparation(spec, images)
     if tokenizer is None:
         return HfImageEncoder(spec, model, preparation, device)
@@ -115,48 +117,25 @@ class HfEncoder:
             )
 
 
-def _load(source: str) -> tuple[Any, Any, Any | None]:
+def _load(source: str, folder: str) -> tuple[Any, Any, Any | None]:
     """Return model, image processor and, of a dual encoder, tokenizer."""
     from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-    from transformers.utils import logging
 
-    folder = source if Path(source).is_dir() else str(fetch(source, WEIGHTS))
-    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    # The boundary to transformers: whatever goes wrong in it means the same to us.
-    try:
-        with quiet():
-            model = AutoModel.from_pretrained(folder, local_files_only=True)
-            # What scales the cosine of an image and a text shows that they share one space.
-            is_dual = all(hasattr(model, name) for name in DUAL)
-            if not is_dual and model.config.model_type not in READ_OUT:
-                raise ModelUnavailable(
-                    f"{source} is a {type(model).__name__}, which encodes neither images and texts "
-                    f"into one space nor images as one of {', '.join(READ_OUT)}; choose a model of "
-                    "the CLIP family or one of those, see `eidetic models`"
-                )
-            images = AutoImageProcessor.from_pretrained(
-                folder, backend="pil", local_files_only=True
+    with loading(source):
+        model = AutoModel.from_pretrained(folder, local_files_only=True)
+        # What scales the cosine of an image and a text shows that they share one space.
+        is_dual = all(hasattr(model, name) for name in DUAL)
+        if not is_dual and model.config.model_type not in READ_OUT:
+            raise ModelUnavailable(
+                f"{source} is a {type(model).__name__}, which encodes neither images and texts "
+                f"into one space, nor images as one of {', '.join(READ_OUT)}, nor sentences as one "
+                f"of {', '.join(SENTENCE_FAMILIES)}; choose a model of the CLIP family or one of "
+                "those, see `eidetic models`"
             )
-            if not is_dual:
-                return model, images, None
-            return model, images, AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except ModelUnavailable:
-        raise
-    except Exception as error:
-        # Some of its messages list every family there is.
-        said = str(error).strip(" \n.") or type(error).__name__
-        reason = shorten(said, REASON_CHARACTERS)
-        raise ModelUnavailable(
-            f"transformers cannot load {source}: {reason}. Give a folder with all of its files "
-            "(config.json, weights, tokenizer, preprocessor_config.json), or the built-in model "
-            "(--model builtin)"
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if had_bars:
-            logging.enable_progress_bar()
+        images = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+        if not is_dual:
+            return model, images, None
+        return model, images, AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def _text_shape(model: Any, tokenizer: Any) -> tuple[str | bool, int]:

@@ -3,12 +3,43 @@
 from pathlib import Path
 
 from embed.catalogue import BUILTIN, HF, OPEN_CLIP, resolve
-from embed.encoder import Encoder
+from embed.encoder import Encoder, TextEncoder, TextTower
+from embed.scoring import takes_no_images, takes_no_words
 from schema.errors import ModelUnavailable
 
 
 def load_encoder(spec: str, *, device: str | None = None, threads: int | None = None) -> Encoder:
-    """Load the encoder of a model.
+    """Load the encoder of a model that takes images; see `load_model`.
+
+    Raises:
+        UsageError: The model takes words only.
+    """
+    encoder = load_model(spec, device=device, threads=threads)
+    if not isinstance(encoder, Encoder):
+        raise takes_no_images(encoder.spec)
+    return encoder
+
+
+def load_text_encoder(
+    spec: str, *, device: str | None = None, threads: int | None = None
+) -> TextEncoder:
+    """Load the encoder of a model's words alone; see `load_model`.
+
+    Raises:
+        UsageError: The model takes images only.
+    """
+    encoder = load_model(spec, device=device, threads=threads)
+    if not isinstance(encoder, Encoder):
+        return encoder
+    if encoder.scoring is None:
+        raise takes_no_words(encoder.spec)
+    return TextTower(encoder)
+
+
+def load_model(
+    spec: str, *, device: str | None = None, threads: int | None = None
+) -> Encoder | TextEncoder:
+    """Load a model, whatever it takes: only an `Encoder` takes images.
 
     Args:
         spec: ``builtin``, an alias of the catalogue, ``open_clip:ARCH/PRETRAINED`` (PRETRAINED a
@@ -51,7 +82,7 @@ def load_encoder(spec: str, *, device: str | None = None, threads: int | None = 
     return _load_folder(spec, device)
 
 
-def _load_folder(spec: str, device: str | None) -> Encoder:
+def _load_folder(spec: str, device: str | None) -> Encoder | TextEncoder:
     from embed.tensors import Device
 
     folder = Path(spec)
@@ -59,11 +90,12 @@ def _load_folder(spec: str, device: str | None) -> Encoder:
         from embed.openclip import OpenClipEncoder
 
         return OpenClipEncoder(spec, f"local-dir:{folder}", None, Device(device))
-    if (folder / "config.json").is_file():
+    if (folder / "config.json").is_file() or (folder / "modules.json").is_file():
         from embed.hf import load_hf
 
         return load_hf(spec, spec, Device(device))
     raise ModelUnavailable(
         f"{spec}: no model; a folder saved by transformers has a config.json, one saved by "
-        "open_clip an open_clip_config.json, and a bare file is given as open_clip:ARCH/FILE"
+        "sentence-transformers a modules.json, one saved by open_clip an open_clip_config.json, "
+        "and a bare file is given as open_clip:ARCH/FILE"
     )

@@ -45,3 +45,13 @@ def takes_no_words(spec: str) -> UsageError:
         "siglip2-b32-256 or builtin (for an archive: ingest into another one with --model); see "
         "`eidetic models`"
     )
+
+
+def takes_no_images(spec: str) -> UsageError:
+    """Return the error for images that are given to a model that takes words only."""
+    return UsageError(
+        f"the model {spec} takes words only, no images: make and search an archive with a model "
+        "that takes images, such as siglip2-b32-256 or builtin, and let this one find its "
+        f"descriptions (eidetic descriptions refresh --model {spec}, then eidetic search "
+        "--descriptions WORDS); see `eidetic models`"
+    )

@@ -1,5 +1,11 @@
 """From files to rows: what to scan, what has changed, and the run that indexes it."""
 
+from ingest.descriptions import (
+    DescriptionReport,
+    Outdated,
+    count_outdated,
+    refresh_descriptions,
+)
 from ingest.entries import Entry
 from ingest.journal import Journal
 from ingest.originals import Originals
@@ -17,19 +23,23 @@ from ingest.watch import follow, require_local
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
+    "DescriptionReport",
     "Entry",
     "IngestInterrupted",
     "IngestReport",
     "Journal",
     "NoProgress",
     "Originals",
+    "Outdated",
     "Progress",
     "PruneRefused",
     "Scope",
     "Skip",
+    "count_outdated",
     "default_workers",
     "follow",
     "ingest",
     "plan_scopes",
+    "refresh_descriptions",
     "require_local",
 ]

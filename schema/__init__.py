@@ -1,6 +1,7 @@
 """What is stored, and where: records, fields, index profiles, the store over Milvus, errors."""
 
 from schema.connection import Connection
+from schema.descriptions import DescriptionStore
 from schema.errors import (
     ArchiveBusy,
     ArchiveError,
@@ -37,6 +38,7 @@ __all__ = [
     "ArchiveMissing",
     "Collection",
     "Connection",
+    "DescriptionStore",
     "EideticError",
     "Embedded",
     "ImageRecord",

@@ -58,7 +58,8 @@ class Connection:
         timeout_s: How long one call is repeated while the server is away.
         is_lost: Whether the last call was given up.
         was_killed: Whether the process that last had the embedded store open did not close it.
-        on_reopened: Called after the embedded store was opened anew under a living connection.
+        on_reopened: Each is called after the embedded store was opened anew under a living
+            connection.
     """
 
     def __init__(self, uri: str, *, token: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
@@ -76,7 +77,7 @@ class Connection:
         self.is_lost = False
         self.was_killed = False
         self.owner: Owner | None = None
-        self.on_reopened: Callable[[], None] | None = None
+        self.on_reopened: list[Callable[[], None]] = []
         self._token = token
         self._engine: Any = None
         self._reopening = threading.RLock()
@@ -173,8 +174,8 @@ class Connection:
                 return
             # The lost client stays open: other threads may be waiting for its answers.
             self._connect()
-            if self.on_reopened is not None:
-                self.on_reopened()
+            for prepare in list(self.on_reopened):
+                prepare()
 
     def _translate(self, error: Exception, doing: str, where: str) -> Exception:
         import grpc

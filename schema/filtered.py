@@ -55,7 +55,7 @@ def search_filtered(
             if fetched == MAX_LIMIT:
                 break
             fetched *= GROWTH
-    ranked = _compare_each(store, queries, wanted, pushed, filters)
+    ranked = compare_each(store, queries, wanted, pushed, filters)
     return [matches[offset:] for matches in ranked]
 
 
@@ -79,9 +79,10 @@ def words_filtered(
         fetched *= GROWTH
 
 
-def _compare_each(
+def compare_each(
     store: Store, queries: Vectors, wanted: int, pushed: str, filters: Sequence[Filter]
 ) -> list[list[Match]]:
+    """Return, for each query vector, the best ``wanted`` matches, by comparing row by row."""
     best: list[list[Match]] = [[] for _ in queries]
     rows = store.iterate(pushed, filters)
     while records := list(islice(rows, ROWS_AT_ONCE)):

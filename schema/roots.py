@@ -2,13 +2,13 @@
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from schema.atomic import write_atomically
 from schema.errors import ArchiveError
 
 LEFTOVER_AGE_S = 600
@@ -110,16 +110,7 @@ def save_roots(path: Path, roots: Iterable[Root]) -> None:
     """
     data = {"roots": [{"id": root.id, "location": root.location} for root in roots]}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(data, file, indent=2, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        write_atomically(path, json.dumps(data, indent=2, ensure_ascii=False))
     except OSError as error:
         raise ArchiveError(
             f"{path}: cannot be written ({error.strerror}); check the permissions of the data "

@@ -127,7 +127,7 @@ class Store(Protocol):
         ...
 
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
-        """Yield every matching row in no particular order, with memory bounded by a batch."""
+        """Yield every matching row in the order of their ids, with memory bounded by a batch."""
         ...
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
@@ -225,7 +225,8 @@ class MemoryStore:
         return sorted(found, key=lambda row: -row.bm25)[:k]
 
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
-        yield from [row.record for row in self._select(where) if passes(row.record, filters)]
+        rows = [row.record for row in self._select(where) if passes(row.record, filters)]
+        yield from sorted(rows, key=lambda record: record.id)
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         rows = iter(self._select(where))

@@ -12,6 +12,7 @@ from search.classify import (
     classify_rows,
 )
 from search.compare import Subject, compare
+from search.described import DescribedRows
 from search.engine import answer, embed_query, search
 from search.evaluate import evaluate
 from search.evaluation import Evaluation, Failure, Recall
@@ -42,6 +43,7 @@ __all__ = [
     "Classification",
     "Classified",
     "Count",
+    "DescribedRows",
     "Evaluation",
     "Facets",
     "Failure",

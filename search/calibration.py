@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from embed.encoder import Encoder
+from embed.encoder import TextEncoder
 from schema.records import Vector, Vectors
 from schema.store import Store
 from search.neutral import NEUTRAL
@@ -85,7 +85,7 @@ class Calibration:
         self._drawn = (uid, sample)
         return sample
 
-    def neutral(self, store: Store, encoder: Encoder) -> Neutral:
+    def neutral(self, store: Store, encoder: TextEncoder) -> Neutral:
         """Return what an archive that is not empty is held against by words.
 
         Raises:
@@ -101,7 +101,7 @@ class Calibration:
         self._neutral = (sample, captions, neutral)
         return neutral
 
-    def captions(self, encoder: Encoder) -> Vectors:
+    def captions(self, encoder: TextEncoder) -> Vectors:
         """Return the neutral captions' vectors: shape (captions, dim), float32, unit norm.
 
         Raises:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from os import PathLike
 from pathlib import PurePath
 
-from embed.encoder import Encoder
+from embed.encoder import Encoder, TextEncoder
 from schema.errors import UsageError
 from schema.records import Vector
 from search.query import Image, image_term
@@ -22,28 +22,50 @@ _IMAGE_SUFFIXES = (
 """What no words end with: a path that does is misspelt where there is no such file."""
 
 
-def compare(a: Subject, b: Subject, *, encoder: Callable[[], Encoder], text: bool = False) -> float:
-    """Return the cosine similarity of two images or of an image and a text, in [-1, 1].
+def _no_sentences() -> TextEncoder | None:
+    return None
+
+
+def compare(
+    a: Subject,
+    b: Subject,
+    *,
+    encoder: Callable[[], Encoder],
+    text: bool = False,
+    sentences: Callable[[], TextEncoder | None] = _no_sentences,
+) -> float:
+    """Return the cosine similarity of two images, of an image and a text, or of two sentences.
+
+    It is in [-1, 1].
 
     Args:
         a: The path of an image, or words.
         b: The same.
         encoder: Called once it is known what is compared.
         text: Whether ``b`` is words even where there is a file of that name.
+        sentences: Called where both are words: returns a model that takes words only, if such a
+            one is asked for. Models of images and words were not trained to compare two texts.
 
     Raises:
-        UsageError: There is no image, there are no words, or the model takes images only.
+        UsageError: There is no image and no model of sentences, there are no words, or the model
+            takes images only.
         NoUsableImage: An image cannot be read.
         ModelUnavailable: The model cannot be loaded.
     """
     subjects = [_read(a, is_text=False), _read(b, is_text=text)]
-    if not any(isinstance(subject, Image) for subject in subjects):
-        raise UsageError(
-            f"neither {os.fspath(a)!r} nor {os.fspath(b)!r} is compared as an image; give the "
-            "path of at least one image file that exists"
-        )
-    model = encoder()
-    one, other = (_embed(subject, model).astype("float64") for subject in subjects)
+    words = [subject for subject in subjects if isinstance(subject, str)]
+    if len(words) == len(subjects):
+        reader = sentences()
+        if reader is None:
+            raise UsageError(
+                f"neither {os.fspath(a)!r} nor {os.fspath(b)!r} is compared as an image; give the "
+                "path of at least one image file that exists, or a model of sentences, such as "
+                "--model minilm"
+            )
+        one, other = reader.encode_texts(words).astype("float64")
+    else:
+        model = encoder()
+        one, other = (_embed(subject, model).astype("float64") for subject in subjects)
     return min(1.0, max(-1.0, float(one @ other)))
 
 

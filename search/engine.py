@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from embed.encoder import Encoder, unit
+from embed.encoder import Encoder, TextEncoder, unit
 from embed.images import decode_image, default_max_pixels
 from embed.resizing import Pixels
+from embed.scoring import takes_no_images
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
 from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
@@ -20,8 +21,8 @@ from search.query import Image, PreparedImage, Query, Row, Term, Text
 from search.relevance import Judged, draw_line
 from search.selection import select
 
-LoadEncoder = Callable[[], Encoder]
-"""Returns the encoder, loading it at the first call."""
+LoadEncoder = Callable[[], TextEncoder]
+"""Returns the encoder, loading it at the first call. Only an `Encoder` can be asked for images."""
 
 
 def answer(
@@ -110,12 +111,24 @@ def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:
         case Text():
             vector: Vector = encoder().encode_texts([term.words])[0]
         case Image():
-            vector = encoder().encode_images([prepare(term, encoder())])[0]
+            model = _seeing(encoder())
+            vector = model.encode_images([prepare(term, model)])[0]
         case PreparedImage():
-            vector = encoder().encode_images([term.pixels])[0]
+            vector = _seeing(encoder()).encode_images([term.pixels])[0]
         case Row():
             vector = _stored_vector(term.id, store)
     return vector
+
+
+def _seeing(encoder: TextEncoder) -> Encoder:
+    """Return the encoder, which takes images.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if not isinstance(encoder, Encoder):
+        raise takes_no_images(encoder.spec)
+    return encoder
 
 
 def _stored_vector(row_id: str, store: Store) -> Vector:

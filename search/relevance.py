@@ -28,7 +28,7 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from embed.encoder import Encoder
+from embed.encoder import TextEncoder
 from schema.records import Match, Vector, Vectors
 from schema.store import Store
 from search.calibration import Calibration, Neutral
@@ -105,7 +105,7 @@ def draw_line(
     wanted: Vector,
     *,
     store: Store,
-    encoder: Callable[[], Encoder],
+    encoder: Callable[[], TextEncoder],
     calibration: Calibration,
 ) -> Line | None:
     """Return a query's line; ``None`` where too few rows are there to draw one.

@@ -7,30 +7,31 @@ import pytest
 PUBLIC = {
     "schema": (
         "ArchiveBusy ArchiveError ArchiveMismatch ArchiveMissing Collection Connection "
+        "DescriptionStore "
         "EideticError Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
         "UsageError Vector Vectors View Worded content_hash load_roots row_id save_roots "
     ),
     "embed": (
         "DecodedImage Encoder ImageHeader Model ModelCheck Pixels RECOMMENDED Resizing Scoring "
-        "catalogue check_model decode_image default_max_pixels describe is_on_disk load_encoder "
-        "read_header resolve "
+        "TextEncoder catalogue check_model decode_image default_max_pixels describe is_on_disk "
+        "load_encoder load_model load_text_encoder read_header resolve "
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
-        "DEFAULT_BATCH_SIZE Entry IngestInterrupted IngestReport Journal NoProgress "
-        "Originals Progress PruneRefused Scope Skip default_workers follow ingest plan_scopes "
-        "require_local "
+        "DEFAULT_BATCH_SIZE DescriptionReport Entry IngestInterrupted IngestReport Journal "
+        "NoProgress Originals Outdated Progress PruneRefused Scope Skip count_outdated "
+        "default_workers follow ingest plan_scopes refresh_descriptions require_local "
     ),
     "search": (
         "Calibration Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE "
-        "Evaluation Facets Failure Image Judged LabelScore PreparedImage Query QuerySyntaxError "
-        "Recall Row Sort Subject Suggestion Suggestions Term Text Unusable answer build_query "
-        "classify classify_rows compare count_facets embed_query evaluate image_term read_captions "
-        "read_filters search suggest text_term "
+        "DescribedRows Evaluation Facets Failure Image Judged LabelScore PreparedImage Query "
+        "QuerySyntaxError Recall Row Sort Subject Suggestion Suggestions Term Text Unusable answer "
+        "build_query classify classify_rows compare count_facets embed_query evaluate image_term "
+        "read_captions read_filters search suggest text_term "
     ),
     "eidetic.tools": ("Answer SmallImage Toolbox "),
-    "eidetic": ("Archive Hit Hits RootStatus Status open "),
+    "eidetic": ("Archive DescriptionStatus Hit Hits RootStatus Status open "),
     "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 

@@ -10,7 +10,7 @@ from eidetic.cli.stdout import OutputLost, replace_stdout
 GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri"})
 SEARCH_VALUES = frozenset(
     {
-        *("--image", "--where", "--offset", "--count", "--sort", "-k"),
+        *("--image", "--where", "--offset", "--count", "--sort", "-k", "--text-model"),
         *("--copy-to", "--link-to", "--gallery"),
     }
 )

@@ -39,7 +39,8 @@ def status(context: typer.Context) -> None:
         else "not searched for in names and metadata, for which the archive must have been made on "
         "Milvus 2.5 or later, or be embedded; images are found by their vectors alone"
     )
-    roots = facts.pop("roots")
+    roots, told = facts.pop("roots"), found.descriptions
+    facts["descriptions"] = f"{told.rows:,} rows, {told.model}" if told else "none"
     print_facts(facts.items())
     print_facts(
         (f"root {root['id']}", f"{root['location']} ({root['rows']:,} rows)") for root in roots

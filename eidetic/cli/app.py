@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eidetic.cli import about, care, compare, fill, find, mcp, models, serve
+from eidetic.cli import about, care, compare, descriptions, fill, find, mcp, models, serve
 from eidetic.cli.options import Options
 
 app = typer.Typer(
@@ -73,6 +73,7 @@ app.command("search")(find.search)
 app.command("similar")(find.similar)
 app.command("classify")(compare.classify)
 app.command("compare")(compare.compare)
+app.add_typer(descriptions.descriptions)
 app.command("status")(about.status)
 app.add_typer(models.models)
 app.command("show")(care.show)

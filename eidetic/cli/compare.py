@@ -90,12 +90,15 @@ def compare(
 ) -> None:
     """Tell how alike two images are, or an image and words: cosine similarity from -1 to 1.
 
-    What names no file is words. The images need not be in an archive.
+    What names no file is words. The images need not be in an archive. Two sentences are compared by
+    a model of sentences.
 
     Examples:
         eidetic compare one.jpg two.jpg
 
         eidetic compare one.jpg "a red boat" --model builtin
+
+        eidetic compare "a red boat" "a ship, painted red" --model minilm
     """
     with open_archive(context, model=model) as archive:
         score = archive.compare(a, b, text=text)

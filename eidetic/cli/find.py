@@ -65,6 +65,22 @@ def search(
     ] = "score",
     paths: Paths = False,
     null: Nul = False,
+    descriptions: Annotated[
+        bool,
+        typer.Option(
+            "--descriptions",
+            help="Look among titles, descriptions, keywords, names and places, by what they mean; "
+            "see `eidetic descriptions`.",
+        ),
+    ] = False,
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask in the words of another model that shares the archive's image tower, which "
+            "is verified first. \\[env: EIDETIC_TEXT_MODEL]",
+            metavar="SPEC",
+        ),
+    ] = None,
     csv: Csv = False,
     show: Show = False,
     copy_to: CopyTo = None,
@@ -101,6 +117,10 @@ def search(
 
         eidetic search "on a bicycle" --image me.jpg --where "rating >= 4"
 
+        eidetic search --descriptions "family holidays at the sea" date:2019
+
+        eidetic search "شاطئ" --text-model altclip-m9
+
         eidetic search cat -0 | xargs -0 ls -l
 
         eidetic search cat -k 50 --gallery cats.html --open
@@ -118,7 +138,7 @@ def search(
         gallery=gallery,
         open=open_hits,
     ).check()
-    with open_archive(context) as archive:
+    with open_archive(context, text_model=text_model) as archive:
         hits = archive.search(
             " ".join(query) if query else (),
             images=image or (),
@@ -129,6 +149,7 @@ def search(
             likely=likely,
             # Checked by the query itself, whose message names the orders there are.
             sort=cast("Sort", sort),
+            descriptions=descriptions,
         )
     _warn(context, hits, cut=likely or sort != "score")
     # Closed by now: another command need not wait for what reads this one's output.

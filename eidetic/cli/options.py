@@ -26,9 +26,17 @@ def options(context: typer.Context) -> Options:
     return found if found is not None else Options()
 
 
-def open_archive(context: typer.Context, *, model: str | None = None) -> "Archive":
+def open_archive(
+    context: typer.Context, *, model: str | None = None, text_model: str | None = None
+) -> "Archive":
     """Open the archive that the shared options name."""
     import eidetic
 
     given = options(context)
-    return eidetic.open(given.archive, model=model, uri=given.uri, data_dir=given.data_dir)
+    return eidetic.open(
+        given.archive,
+        model=model,
+        uri=given.uri,
+        data_dir=given.data_dir,
+        text_model=text_model,
+    )

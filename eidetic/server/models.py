@@ -114,6 +114,23 @@ class StatusAnswer(Answer):
     rows: int
 
 
+class WriterAnswer(Answer):
+    """What is writing into an archive: see `eidetic.turns.Writer`."""
+
+    pid: int
+    doing: str
+    since: str
+    found: int
+    total: int | None
+    done: int
+
+
+class ProgressAnswer(Answer):
+    """``writer`` is null where nothing writes."""
+
+    writer: WriterAnswer | None
+
+
 class CountAnswer(Answer):
     """A value, and how many rows have it."""
 

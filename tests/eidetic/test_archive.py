@@ -119,7 +119,7 @@ def test_status_tells_what_the_archive_holds(images: Path) -> None:
     assert status.store.startswith("milvus_lite")
     assert set(status.as_dict()) == {
         "archive", "model", "dim", "rows", "collection", "index", "store", "uri", "capabilities",
-        "roots", "skipped", "disk_bytes",
+        "roots", "skipped", "disk_bytes", "descriptions",
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from eidetic.cli import run
 from schema import ArchiveMissing, UsageError
 from tests.embed.checkpoints import noise
 from tests.embed.test_hf_images import save_vit
+from tests.embed.test_sentences import reference, save_sentence_model
 from tests.images import write_colours
 
 Command = Callable[..., str]
@@ -132,6 +133,21 @@ def test_no_usable_image_has_its_own_exit_code(images: Path, command: Command) -
     missing = images / "missing.jpg"
     command("classify", missing, "--labels", "a", "--model", "builtin", code=6, says=str(missing))
     command("compare", missing, "a", "--model", "builtin", code=6, says=str(missing))
+
+
+def test_two_sentences_are_compared_by_a_model_of_sentences(tmp_path: Path) -> None:
+    model = save_sentence_model(tmp_path / "sentences")
+    with eidetic.open(model=str(model)) as archive:
+        score = archive.compare("a red boat", "a dog on the beach")
+        one, other = reference(model, ["a red boat", "a dog on the beach"])
+        assert score == pytest.approx(float(one @ other), abs=1e-5)
+        with pytest.raises(UsageError, match="takes words only, no images"):
+            archive.compare(write_colours(tmp_path / "images", "red") / "red.png", "a red boat")
+    with (
+        eidetic.open(model="builtin") as archive,
+        pytest.raises(UsageError, match="or a model of sentences, such as --model minilm"),
+    ):
+        archive.compare("a red boat", "a dog on the beach")
 
 
 def test_the_command_line_compares_images_and_words(images: Path, command: Command) -> None:

@@ -1,6 +1,5 @@
 """One writer at a time."""
 
-import json
 import os
 import threading
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import eidetic
-from eidetic.turns import writing
+from eidetic.turns import find_writer, writing
 from schema import ArchiveBusy
 from tests.images import write_colours
 
@@ -21,8 +20,10 @@ def test_a_second_writer_is_told_of_the_first(tmp_path: Path) -> None:
         with pytest.raises(ArchiveBusy, match=told), writing(lock, "doctor --fix"):
             pass
     with writing(lock, "doctor --fix"):
-        assert json.loads(lock.read_text())["doing"] == "doctor --fix"
-    assert lock.read_text() == ""
+        writer = find_writer(lock)
+        assert writer is not None
+        assert (writer.pid, writer.doing) == (os.getpid(), "doctor --fix")
+    assert find_writer(lock) is None
 
 
 def test_a_writer_that_waits_gets_its_turn(tmp_path: Path) -> None:
@@ -46,7 +47,22 @@ def test_what_a_killed_writer_left_in_the_file_is_in_nobodys_way(tmp_path: Path,
     lock = tmp_path / "writer.lock"
     lock.write_text(left)
     with writing(lock, "ingest"):
-        assert json.loads(lock.read_text())["doing"] == "ingest"
+        assert str(find_writer(lock)).startswith(f"process {os.getpid()} (ingest, since ")
+
+
+def test_a_writer_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eidetic.turns.TOLD_EVERY_S", 0)
+    lock = tmp_path / "writer.lock"
+    assert find_writer(lock) is None
+    with writing(lock, "ingest") as turn:
+        progress = turn.beside(None)
+        progress.found(1000)
+        progress.start(300)
+        progress.advance(32)
+        progress.advance(32)
+        writer = find_writer(lock)
+        assert writer is not None
+        assert (writer.found, writer.total, writer.done) == (1000, 300, 64)
 
 
 @pytest.mark.usefixtures("toy")

@@ -47,9 +47,24 @@ def test_an_entry_agrees_with_open_clips_own_table(model: object) -> None:
             ),
             "-",
         ),
+        (
+            "minilm",
+            transformers.BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536),
+            "-",
+        ),
+        (
+            "mpnet",
+            transformers.MPNetConfig(vocab_size=30_527, max_position_embeddings=514),
+            "-",
+        ),
+        (
+            "minilm-multilingual",
+            transformers.BertConfig(hidden_size=384, intermediate_size=1536, vocab_size=250_037),
+            "-",
+        ),
     ],
 )
-def test_an_entry_for_images_only_counts_its_architecture(
+def test_an_entry_for_one_kind_of_thing_counts_its_architecture(
     alias: str, config: transformers.PreTrainedConfig, unused: str
 ) -> None:
     (model,) = [model for model in catalogue() if model.alias == alias]
@@ -58,7 +73,8 @@ def test_an_entry_for_images_only_counts_its_architecture(
     counted = [p for name, p in architecture.named_parameters() if not name.startswith(unused)]
     assert sum(weights.numel() for weights in counted) == model.parameters
     sizes = getattr(config, "hidden_sizes", None) or [config.hidden_size]
-    assert (model.dim, model.languages) == (sizes[-1], "images only")
+    assert model.dim == sizes[-1]
+    assert (model.kind == "images") == (model.languages == "images only") == (model.image_size > 0)
 
 
 def test_every_score_is_a_fraction_with_its_source() -> None:

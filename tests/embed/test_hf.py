@@ -149,7 +149,9 @@ def test_loading_leaves_the_logs_as_they_were(clip: Path) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        transformers.BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2),
+        transformers.ElectraConfig(
+            hidden_size=32, embedding_size=32, num_hidden_layers=1, num_attention_heads=2
+        ),
         transformers.ConvNextConfig(hidden_sizes=[8], depths=[1], num_stages=1),
     ],
     ids=["of texts only", "of images"],

@@ -14,8 +14,9 @@ import pytest
 
 from embed.encoder import unit
 from schema import Connection, Embedded, MilvusStore, StoreError
+from schema.descriptions import Description, DescriptionStore
 from schema.owner import Owner, find_owner
-from tests.samples import a_record
+from tests.samples import a_record, random_vectors
 
 ROWS = 12
 NAMES = [f"{n}.jpg" for n in range(ROWS)]
@@ -98,13 +99,24 @@ def test_the_second_goes_on_by_itself_when_the_first_ends(made: Path, killed: bo
 
 
 def test_an_iteration_goes_on_where_it_was(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.milvus_store.ROWS_PER_BATCH", 5)
+    monkeypatch.setattr("schema.milvus_collection.ROWS_PER_BATCH", 5)
     with holder(made) as first, MilvusStore.open(Connection(str(made)), "shared") as store:
         rows = store.iterate('root != "elsewhere"')
         seen = [next(rows).path]
         end(first)
         seen += [record.path for record in rows]
         assert sorted(seen) == sorted(NAMES)
+
+
+def test_descriptions_go_on_beside_the_rows_they_share_a_connection_with(made: Path) -> None:
+    with holder(made) as first, MilvusStore.open(Connection(str(made)), "shared") as store:
+        described = DescriptionStore.create(
+            store.connection, "shared", model="words", dim=8, fingerprint="words-1"
+        )
+        described.upsert([Description("a" * 40, "d", random_vectors(1)[0])])
+        end(first)
+        assert described.count() == 1
+        assert store.count() == ROWS
 
 
 def test_two_that_were_attached_go_on_together(made: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from eidetic import Archive
+from eidetic.turns import writing
 from tests.eidetic.server.conftest import assert_problem
 
 
@@ -195,3 +196,13 @@ def test_the_same_filters_are_not_counted_again_at_once(
     for query in ("width:>=60", "dogs width:>=60", "width:>=61"):
         assert client.get("/api/facets", params={"q": query}).status_code == 200
     assert counted == ["width:>=60", "width:>=61"]
+
+
+def test_what_writes_into_the_archive_is_told_with_how_far_it_is(
+    client: TestClient, archive: Archive
+) -> None:
+    assert client.get("/api/progress").json() == {"writer": None}
+    with writing(archive.settings.writer_file, "ingest") as turn:
+        turn.start(7)
+        writer = client.get("/api/progress").json()["writer"]
+        assert (writer["doing"], writer["total"], writer["done"]) == ("ingest", 7, 0)

@@ -67,4 +67,4 @@ def test_no_request_makes_the_server_fail(address: str, ids: dict[str, str]) -> 
             case.call_and_validate(base_url=address, checks=CHECKS)
 
         fits_the_description()
-    assert len(tried) == len(set(tried)) == 12
+    assert len(tried) == len(set(tried)) == 13
