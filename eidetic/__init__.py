@@ -5,14 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eidetic.archive import Archive, open
+    from eidetic.groups import Duplicate, DuplicateGroups
     from eidetic.results import DescriptionStatus, Hit, Hits, RootStatus, Status
 
-__all__ = ["Archive", "DescriptionStatus", "Hit", "Hits", "RootStatus", "Status", "open"]
+__all__ = [
+    "Archive",
+    "DescriptionStatus",
+    "Duplicate",
+    "DuplicateGroups",
+    "Hit",
+    "Hits",
+    "RootStatus",
+    "Status",
+    "open",
+]
 
 _HOMES = {
     "Archive": "eidetic.archive",
     "open": "eidetic.archive",
     "DescriptionStatus": "eidetic.results",
+    "Duplicate": "eidetic.groups",
+    "DuplicateGroups": "eidetic.groups",
     "Hit": "eidetic.results",
     "Hits": "eidetic.results",
     "RootStatus": "eidetic.results",

@@ -16,6 +16,7 @@ from eidetic.own_models import spelled_out
 from eidetic.part import StrPath
 from eidetic.presenting import Presenting
 from eidetic.settings import Settings, load_settings
+from eidetic.tidying import Tidying
 from schema import Collection
 from schema.archives import check_archive_name
 
@@ -62,7 +63,7 @@ def open(
     return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Caring):
+class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

@@ -11,7 +11,17 @@ from eidetic.results import Hits
 from eidetic.show import ROW_ID
 from embed import Encoder, TextEncoder
 from schema import Store, load_roots
-from search import DEFAULT_K, PreparedImage, Query, Row, Sort, answer, build_query, image_term
+from search import (
+    DEFAULT_K,
+    Arrangement,
+    PreparedImage,
+    Query,
+    Row,
+    Sort,
+    arranged_answer,
+    build_query,
+    image_term,
+)
 
 
 class Finding(Part):
@@ -28,6 +38,8 @@ class Finding(Part):
         words: bool = True,
         likely: bool = False,
         sort: Sort = "score",
+        fold: bool = False,
+        diversity: float | None = None,
         local_files: bool = True,
         descriptions: bool = False,
     ) -> Hits:
@@ -43,6 +55,10 @@ class Finding(Part):
             words: Whether words are looked for in names and metadata too, where the store can.
             likely: Whether to leave out hits that are only the nearest there are.
             sort: In which order the likely hits come; see `search.query.Sort`.
+            fold: Whether hits of one burst, or of one image in several versions, are folded under
+                the best of them; k and the offset then count what is shown.
+            diversity: How much it counts that hits differ from each other, from 0 to 1, see
+                `search.diversity`; ``None`` for the plain order.
             local_files: Whether the text may name image files of this machine.
             descriptions: Whether to look among what is written of the images, see
                 `refresh_descriptions`, and not at the images themselves.
@@ -67,12 +83,21 @@ class Finding(Part):
             sort=sort,
             local_files=local_files,
         )
-        return self._answer(query, descriptions=descriptions)
+        return self._answer(query, Arrangement(fold, diversity), descriptions=descriptions)
 
     def similar(
-        self, image: StrPath, *, k: int = DEFAULT_K, offset: int = 0, where: str = ""
+        self,
+        image: StrPath,
+        *,
+        k: int = DEFAULT_K,
+        offset: int = 0,
+        where: str = "",
+        fold: bool = False,
+        diversity: float | None = None,
     ) -> Hits:
         """Find the images most like an image file, or like a row by its id.
+
+        What is not said here is as in `search`.
 
         Raises:
             NoUsableImage: The image cannot be read.
@@ -81,7 +106,8 @@ class Finding(Part):
         name = fspath(image)
         is_id = ROW_ID.fullmatch(name) and not Path(name).exists()
         term = Row(name) if is_id else image_term(name)
-        return self._answer(Query((term,), k=k, offset=offset, where=where, text=name))
+        query = Query((term,), k=k, offset=offset, where=where, text=name)
+        return self._answer(query, Arrangement(fold, diversity))
 
     def encoder(self) -> Encoder:
         """Return the archive's encoder, loading it at the first call.
@@ -92,7 +118,9 @@ class Finding(Part):
         """
         return self._opening.encoder()
 
-    def _answer(self, query: Query, *, descriptions: bool = False) -> Hits:
+    def _answer(
+        self, query: Query, arrangement: Arrangement, *, descriptions: bool = False
+    ) -> Hits:
         store: Store = self._opening.store()
         encoder: Callable[[], TextEncoder] = self._opening.query_encoder
         model = self._opening.query_model
@@ -101,10 +129,16 @@ class Finding(Part):
             store, encoder = self._opening.described(), self._opening.description_encoder
             model = store.collection.model
         started = time.perf_counter()
-        matches = answer(query, store=store, encoder=encoder, calibration=self._opening.calibration)
+        shown = arranged_answer(
+            query,
+            arrangement,
+            store=store,
+            encoder=encoder,
+            calibration=self._opening.calibration,
+        )
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
-            matches,
+            shown,
             roots={root.id: root for root in load_roots(self.settings.roots_file)},
             offset=query.offset,
             query=query.text,

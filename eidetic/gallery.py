@@ -40,4 +40,4 @@ def _caption(hit: Hit) -> Iterator[str]:
     place = ", ".join(part for part in (record.place, record.country) if part)
     size = f"{record.width} x {record.height}"
     yield " · ".join(part for part in (capture_time(record), place, record.camera, size) if part)
-    yield ", ".join(record.tags)
+    yield ", ".join((*record.tags, *record.labels))

@@ -8,7 +8,7 @@ from typing import Any, Self, overload
 from schema.descriptions import DescriptionStore
 from schema.records import ImageRecord
 from schema.roots import Root
-from search import Judged
+from search import Judged, Shown
 
 _SHOWN = [
     "view",
@@ -32,6 +32,7 @@ _SHOWN = [
     "country",
     "rating",
     "tags",
+    "labels",
 ]
 
 
@@ -46,6 +47,8 @@ class Hit:
         path: Absolute path or URL of the file as it can be opened now.
         likely: Whether it probably is what was asked for, or only the nearest there is; ``None``
             where rows are listed, or too few are there to tell.
+        folded: Hits of the same burst or image that are not shown by themselves; their rank is
+            that of this one.
     """
 
     rank: int
@@ -53,6 +56,7 @@ class Hit:
     path: str
     record: ImageRecord
     likely: bool | None = None
+    folded: "tuple[Hit, ...]" = ()
 
     @property
     def id(self) -> str:
@@ -68,9 +72,10 @@ class Hit:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
         facts = {name: getattr(self.record, name) for name in _SHOWN}
-        facts["tags"] = list(self.record.tags)
+        facts |= {"tags": list(self.record.tags), "labels": list(self.record.labels)}
         head = {"rank": self.rank, "id": self.id, "score": self.score, "likely": self.likely}
-        return head | {"path": self.path} | facts
+        folded = [{"id": e.id, "score": e.score, "path": e.path} for e in self.folded]
+        return head | {"path": self.path} | facts | {"folded": folded}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Hits(Sequence[Hit]):
     @classmethod
     def of(
         cls,
-        matches: Sequence[Judged | ImageRecord],
+        shown: Sequence[Shown],
         *,
         roots: Mapping[str, Root],
         offset: int,
@@ -131,10 +136,8 @@ class Hits(Sequence[Hit]):
         took_ms: float,
         total_rows: int,
     ) -> Self:
-        """Number the matches and find their files."""
-        hits = tuple(
-            _hit(rank, match, roots) for rank, match in enumerate(matches, start=offset + 1)
-        )
+        """Number the hits and find their files."""
+        hits = tuple(_hit(rank, each, roots) for rank, each in enumerate(shown, start=offset + 1))
         return cls(query, model, took_ms, total_rows, hits)
 
 
@@ -206,11 +209,13 @@ def capture_time(record: ImageRecord) -> str:
     return clock.strftime("%Y-%m-%d %H:%M")
 
 
-def _hit(rank: int, match: Judged | ImageRecord, roots: Mapping[str, Root]) -> Hit:
-    if isinstance(match, Judged):
-        path = locate(match.record, roots)
-        return Hit(rank, match.score, path, match.record, match.likely)
-    return Hit(rank, None, locate(match, roots), match)
+def _hit(rank: int, shown: Shown, roots: Mapping[str, Root]) -> Hit:
+    folded = tuple(_hit(rank, Shown(hit), roots) for hit in shown.folded)
+    found = shown.hit
+    if isinstance(found, Judged):
+        path = locate(found.record, roots)
+        return Hit(rank, found.score, path, found.record, found.likely, folded)
+    return Hit(rank, None, locate(found, roots), found, folded=folded)
 
 
 def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:

@@ -185,6 +185,7 @@ class _Indexer:
                 height=record.height,
                 format=record.format,
                 phash=record.phash,
+                labels=record.labels,
             )
             row = Embedded(described, vector)
             kind: Kind = "unchanged" if known.is_own else "moved"

@@ -66,7 +66,14 @@ def read_facts(image: ImageHeader | DecodedImage, sidecar: bytes) -> Facts:
 
 
 def make_record(
-    file: FileFacts, facts: Facts, *, width: int, height: int, format: str, phash: int | None
+    file: FileFacts,
+    facts: Facts,
+    *,
+    width: int,
+    height: int,
+    format: str,
+    phash: int | None,
+    labels: tuple[str, ...] = (),
 ) -> ImageRecord:
     """Return the record of a file.
 
@@ -74,6 +81,7 @@ def make_record(
         width: Pixels after orientation; so is ``height``.
         format: Lower-case name of the format found in the bytes.
         phash: Perceptual hash, a signed 64-bit integer.
+        labels: What a model said of the same content.
 
     Raises:
         EideticError: There is a position, and the gazetteer cannot be read.
@@ -115,6 +123,7 @@ def make_record(
         country=country,
         rating=facts.rating or None,
         tags=facts.tags,
+        labels=labels,
         text=_join(path_words(file.path), "\n".join(distinct(word for word in words if word))),
         phash=phash,
     )

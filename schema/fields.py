@@ -14,7 +14,7 @@ from schema.records import Embedded, ImageRecord
 if TYPE_CHECKING:
     from pymilvus import CollectionSchema
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 VECTOR_FIELD = "vector"
 SPARSE_FIELD = "text_sparse"
 
@@ -76,6 +76,7 @@ FIELDS: tuple[Field, ...] = (
     Field("country", "text", 128),
     Field("rating", "int"),
     Field("tags", "tags"),
+    Field("labels", "tags"),
     Field("text", "text", 8192),
     Field("phash", "int"),
 )

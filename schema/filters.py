@@ -107,7 +107,7 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A tag, whole, whatever its case."""
+    """A tag, whole, whatever its case, given by people or by a model."""
 
     tag: str
 
@@ -120,7 +120,8 @@ class Tagged:
         return False
 
     def matches(self, record: ImageRecord) -> bool:
-        return any(tag.casefold() == self.tag.casefold() for tag in record.tags)
+        wanted = self.tag.casefold()
+        return any(tag.casefold() == wanted for tag in (*record.tags, *record.labels))
 
 
 @dataclass(frozen=True, slots=True)

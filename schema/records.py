@@ -58,6 +58,8 @@ class ImageRecord:
         place: Name of the city or place; so is ``country``. As written in the metadata, else by the
             position.
         rating: Stars, 1 to 5, or -1 for rejected; none is unknown.
+        tags: Keywords that people gave, from the metadata.
+        labels: Tags that a model gave, see `search.tagging`; kept while the content is the same.
         text: Words to search by: file and folder names, title, description, keywords, place.
         phash: Perceptual hash, a signed 64-bit integer.
     """
@@ -88,6 +90,7 @@ class ImageRecord:
     country: str | None = None
     rating: int | None = None
     tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     text: str = ""
     phash: int | None = None
 

@@ -1,7 +1,6 @@
 """Which of some labels fits an image: zero-shot classification with a dual encoder."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -17,12 +16,9 @@ from embed.scoring import takes_no_words
 from schema.errors import NoUsableImage, UsageError
 from schema.records import Vectors
 from schema.store import Store
+from search.labels import DEFAULT_TEMPLATE, check_labels, check_template, fill
 from search.query import image_term
 from search.whole import prepare_whole
-from search.words import sound_words
-
-DEFAULT_TEMPLATE = "This is a photo of {}."
-"""The sentence that SigLIP's authors, and transformers' pipeline, make of a label."""
 
 IMAGES_AT_ONCE = 32
 """Images that are prepared, by a thread per core, and then encoded: some 20 MB of pixels."""
@@ -163,17 +159,13 @@ class _Judge:
     def __init__(
         self, labels: Sequence[str], template: str, encoder: Callable[[], Encoder]
     ) -> None:
-        self._names = _check_labels(labels)
-        if "{}" not in template:
-            raise UsageError(
-                f"the template {template!r} has no place for the label; write {{}} where it is to "
-                f"stand, as in {DEFAULT_TEMPLATE!r}"
-            )
+        self._names = check_labels(labels)
+        check_template(template)
         self.model = encoder()
         if self.model.scoring is None:
             raise takes_no_words(self.model.spec)
         self._scoring = self.model.scoring
-        self._texts = self.model.encode_texts([template.replace("{}", n) for n in self._names])
+        self._texts = self.model.encode_texts(fill(template, self._names))
 
     def score(self, vectors: Vectors) -> list[tuple[LabelScore, ...]]:
         """Return the labels of each vector, best first; shape (n, dim) in, n tuples out."""
@@ -182,19 +174,6 @@ class _Judge:
             for row in self._scoring.probabilities(vectors @ self._texts.T)
         ]
         return [tuple(sorted(row, key=lambda score: -score.score)) for row in scores]
-
-
-def _check_labels(labels: Sequence[str]) -> list[str]:
-    if not labels:
-        raise UsageError("there are no labels: give at least one, as in --labels cat,dog")
-    names = [
-        sound_words(label, f"label {place} of {len(labels)}")
-        for place, label in enumerate(labels, start=1)
-    ]
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise UsageError(f"the label {twice!r} is given more than once; give it once")
-    return names
 
 
 def _encode(

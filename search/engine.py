@@ -17,9 +17,9 @@ from search.exclusion import Exclusion
 from search.fusion import Keep, Nearest, fuse
 from search.lexical import rank_by_words
 from search.listing import list_rows
+from search.page import select
 from search.query import Image, PreparedImage, Query, Row, Term, Text
 from search.relevance import Judged, draw_line
-from search.selection import select
 
 LoadEncoder = Callable[[], TextEncoder]
 """Returns the encoder, loading it at the first call. Only an `Encoder` can be asked for images."""

@@ -4,8 +4,8 @@ from heapq import nsmallest
 
 from schema.records import ImageRecord
 from schema.store import Store
+from search.page import sort_key
 from search.query import Query
-from search.selection import sort_key
 
 
 def list_rows(query: Query, *, store: Store) -> list[ImageRecord]:

@@ -24,14 +24,18 @@ PUBLIC = {
         "default_workers follow ingest plan_scopes refresh_descriptions require_local "
     ),
     "search": (
-        "Calibration Captioned Classification Classified Count DEFAULT_K DEFAULT_TEMPLATE "
-        "DescribedRows Evaluation Facets Failure Image Judged LabelScore PreparedImage Query "
-        "QuerySyntaxError Recall Row Sort Subject Suggestion Suggestions Term Text Unusable answer "
-        "build_query classify classify_rows compare count_facets embed_query evaluate image_term "
-        "read_captions read_filters search suggest text_term "
+        "Arrangement Calibration Captioned Classification Classified Count DEFAULT_DIVERSITY "
+        "DEFAULT_K DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD DescribedRows "
+        "Evaluation Facets Failure Image Judged LabelCount LabelScore PreparedImage Query "
+        "QuerySyntaxError Recall Row Shown Sort Subject Suggestion Suggestions Tagging Term Text "
+        "Unusable answer arranged_answer build_query classify classify_rows compare count_facets "
+        "embed_query evaluate find_duplicates image_term only_filters read_captions read_filters "
+        "search suggest tag text_term untag "
     ),
     "eidetic.tools": ("Answer SmallImage Toolbox "),
-    "eidetic": ("Archive DescriptionStatus Hit Hits RootStatus Status open "),
+    "eidetic": (
+        "Archive DescriptionStatus Duplicate DuplicateGroups Hit Hits RootStatus Status open "
+    ),
     "eidetic.server": ("Limits ServerSettings create_app serve "),
 }
 

@@ -8,11 +8,12 @@ import sys
 from eidetic.cli.stdout import OutputLost, replace_stdout
 
 GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri"})
+WITH_QUERY = frozenset({"search", "duplicates", "tag"})
+"""Commands that take parts of the query language."""
+
 SEARCH_VALUES = frozenset(
-    {
-        *("--image", "--where", "--offset", "--count", "--sort", "-k", "--text-model"),
-        *("--copy-to", "--link-to", "--gallery"),
-    }
+    {"--image", "--where", "--offset", "--count", "--sort", "-k", "--diversity", "--text-model"}
+    | {"--copy-to", "--link-to", "--gallery", "--labels", "--template", "--threshold"}
 )
 EXCLUDED = re.compile(r"""-(?!k[0-9]+$)([^\W\d_].|[./~"])""", re.DOTALL)
 """What begins with one hyphen and is too long for an option of one letter, save for ``-k10``."""
@@ -79,7 +80,7 @@ def hoist(arguments: list[str]) -> list[str]:
             front += [argument, value]
         else:
             rest.append(argument)
-    return front + (shield(rest) if rest[:1] == ["search"] else rest)
+    return front + (shield(rest) if rest and rest[0] in WITH_QUERY else rest)
 
 
 def shield(arguments: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eidetic.cli import about, care, compare, descriptions, fill, find, mcp, models, serve
+from eidetic.cli import about, care, compare, descriptions, fill, find, mcp, models, serve, tidy
 from eidetic.cli.options import Options
 
 app = typer.Typer(
@@ -74,6 +74,8 @@ app.command("similar")(find.similar)
 app.command("classify")(compare.classify)
 app.command("compare")(compare.compare)
 app.add_typer(descriptions.descriptions)
+app.command("duplicates")(tidy.duplicates)
+app.command("tag")(tidy.tag)
 app.command("status")(about.status)
 app.add_typer(models.models)
 app.command("show")(care.show)

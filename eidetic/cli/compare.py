@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from eidetic.cli.labels import read_labels
 from eidetic.cli.options import open_archive, options
 from eidetic.cli.output import print_json, print_table
 from eidetic.printable import printable
@@ -57,7 +58,7 @@ def classify(
     """
     from search import DEFAULT_TEMPLATE
 
-    names = _read_labels(labels or [], labels_file)
+    names = _choose_labels(labels or [], labels_file)
     with open_archive(context, model=model) as archive:
         found = archive.classify(
             paths, names, template=DEFAULT_TEMPLATE if template is None else template
@@ -108,7 +109,7 @@ def compare(
         typer.echo(f"{score:.4f}")
 
 
-def _read_labels(labels: list[str], file: Path | None) -> list[str]:
+def _choose_labels(labels: list[str], file: Path | None) -> list[str]:
     """Return the labels of the options.
 
     Raises:
@@ -120,10 +121,4 @@ def _read_labels(labels: list[str], file: Path | None) -> list[str]:
         return labels[0].split(",") if len(labels) == 1 else labels
     if labels:
         raise UsageError("--labels and --labels-file are both given; give the labels in one place")
-    try:
-        return file.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"the labels in {file} cannot be read ({error}); give a UTF-8 text with a label on "
-            "each line"
-        ) from error
+    return read_labels(file)

@@ -32,6 +32,20 @@ Where = Annotated[
     ),
 ]
 Offset = Annotated[int, typer.Option(help="Pass over this many of the best hits.", metavar="N")]
+Fold = Annotated[
+    bool,
+    typer.Option("--fold", help="Fold hits of one burst or image under the best of them."),
+]
+Diverse = Annotated[
+    bool, typer.Option("--diverse", help="Hits that differ from each other come first.")
+]
+Diversity = Annotated[
+    float | None,
+    typer.Option(
+        help="How much it counts that hits differ, from 0 to 1; 0.4 with --diverse alone.",
+        metavar="SHARE",
+    ),
+]
 
 
 def search(
@@ -63,6 +77,9 @@ def search(
             help="Order of the likely hits: score, newest, oldest, folder.", metavar="ORDER"
         ),
     ] = "score",
+    fold: Fold = False,
+    diverse: Diverse = False,
+    diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
     descriptions: Annotated[
@@ -121,6 +138,8 @@ def search(
 
         eidetic search "شاطئ" --text-model altclip-m9
 
+        eidetic search dog -k 20 --fold --diverse
+
         eidetic search cat -0 | xargs -0 ls -l
 
         eidetic search cat -k 50 --gallery cats.html --open
@@ -150,6 +169,8 @@ def search(
             # Checked by the query itself, whose message names the orders there are.
             sort=cast("Sort", sort),
             descriptions=descriptions,
+            fold=fold,
+            diversity=_diversity(diverse, diversity),
         )
     _warn(context, hits, cut=likely or sort != "score")
     # Closed by now: another command need not wait for what reads this one's output.
@@ -162,6 +183,9 @@ def similar(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    fold: Fold = False,
+    diverse: Diverse = False,
+    diversity: Diversity = None,
     paths: Paths = False,
     null: Nul = False,
     csv: Csv = False,
@@ -178,7 +202,7 @@ def similar(
     Examples:
         eidetic similar me.jpg
 
-        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3
+        eidetic similar 41c21fe1a2a0dba34e70a1e90ef1d8f6eb8b31e4 -k 3 --fold
 
         eidetic similar me.jpg --csv > hits.csv
     """
@@ -194,7 +218,14 @@ def similar(
         open=open_hits,
     ).check()
     with open_archive(context) as archive:
-        hits = archive.similar(image, k=k, where=where, offset=offset)
+        hits = archive.similar(
+            image,
+            k=k,
+            where=where,
+            offset=offset,
+            fold=fold,
+            diversity=_diversity(diverse, diversity),
+        )
     ready.deliver(archive, hits)
 
 
@@ -210,3 +241,9 @@ def _warn(context: typer.Context, hits: "Hits", *, cut: bool) -> None:
         "without --likely and --sort the nearest are shown" if cut else "these are only the nearest"
     )
     typer.echo(f"nothing in this archive clearly looks like: {hits.query}; {rest}", err=True)
+
+
+def _diversity(diverse: bool, share: float | None) -> float | None:
+    from search import DEFAULT_DIVERSITY
+
+    return DEFAULT_DIVERSITY if diverse and share is None else share

@@ -18,8 +18,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def as_csv(hits: Iterable["Hit"]) -> bytes:
     """Return hits as RFC 4180 has it, in UTF-8; the header's names are the keys of ``--json``.
 
-    Unknown values are empty. A text that a spreadsheet would take for a formula gets an apostrophe
-    before it; numbers stay as they are. A byte of a path that is no UTF-8 is shown as an escape.
+    Hits folded under another are told by their paths. Unknown values are empty. A text that a
+    spreadsheet would take for a formula gets an apostrophe before it; numbers stay as they are. A
+    byte of a path that is no UTF-8 is shown as an escape.
     """
     from eidetic.results import Hit
 
@@ -27,7 +28,8 @@ def as_csv(hits: Iterable["Hit"]) -> bytes:
     writer = csv.DictWriter(stream, Hit.keys())
     writer.writeheader()
     for hit in hits:
-        writer.writerow({key: _cell(value) for key, value in hit.as_dict().items()})
+        row = hit.as_dict() | {"folded": [each.path for each in hit.folded]}
+        writer.writerow({key: _cell(value) for key, value in row.items()})
     return stream.getvalue().encode("utf-8", "backslashreplace")
 
 

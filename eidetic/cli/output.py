@@ -29,20 +29,25 @@ def print_hits(hits: "Hits", *, json: bool, paths: bool, null: bool) -> None:
     if json:
         print_json(hits.as_dict())
     elif paths or null:
-        end = b"\0" if null else os.fsencode(os.linesep)
-        # Bytes, because a path need not be text that the terminal's encoding has.
-        sys.stdout.buffer.write(b"".join(os.fsencode(hit.path) + end for hit in hits))
-        sys.stdout.flush()
+        print_paths((hit.path for hit in hits), null=null)
     elif not hits:
         typer.echo("no image in the archive matches", err=True)
     else:
         print_table(
-            ("rank", "score", "", "path", "taken", "camera", "size"),
+            ("rank", "score", "", "path", "folded", "taken", "camera", "size"),
             [_hit_cells(hit) for hit in hits],
             right=("rank", "score", "size"),
             fold="path",
             dim=[hit.likely is False for hit in hits],
         )
+
+
+def print_paths(paths: Iterable[str], *, null: bool) -> None:
+    """Print paths, each ended by a NUL byte or on a line of its own."""
+    end = b"\0" if null else os.fsencode(os.linesep)
+    # Bytes, because a path need not be text that the terminal's encoding has.
+    sys.stdout.buffer.write(b"".join(os.fsencode(path) + end for path in paths))
+    sys.stdout.flush()
 
 
 def print_table(
@@ -112,6 +117,7 @@ def _hit_cells(hit: "Hit") -> tuple[str, ...]:
         "" if hit.score is None else f"{hit.score:.3f}",
         "weak" if hit.likely is False else "",
         printable(hit.path),
+        f"+{len(hit.folded)}" if hit.folded else "",
         capture_time(record),
         record.camera or "",
         size,

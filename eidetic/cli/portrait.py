@@ -79,6 +79,7 @@ def _row(record: "ImageRecord") -> Iterator[tuple[str, str]]:
         yield "place", ", ".join(part for part in (record.place, record.country) if part)
     yield "rating", "" if record.rating is None else f"{record.rating} of 5"
     yield "tags", ", ".join(record.tags)
+    yield "labels", f"{', '.join(record.labels)} (by the model)" if record.labels else ""
     yield "words", " / ".join(record.text.splitlines())
     yield "content", record.content
     yield "phash", "" if record.phash is None else f"{record.phash & (2**64 - 1):016x}"

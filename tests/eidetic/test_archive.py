@@ -100,7 +100,7 @@ def test_a_hit_has_the_keys_of_the_contract(images: Path) -> None:
     assert set(answer) == {"query", "model", "took_ms", "total_rows", "hits"}
     assert set(answer["hits"][0]) >= {
         "rank", "id", "score", "path", "view", "offset_ms", "width", "height", "taken_at", "camera",
-        "lat", "lon", "tags",
+        "lat", "lon", "tags", "labels", "folded",
     }  # fmt: skip
     assert answer["hits"][0]["taken_from"] == "file"
     assert answer["hits"][0]["camera"] is None

@@ -72,6 +72,22 @@ def test_a_new_date_on_the_same_bytes_updates_the_row_and_embeds_nothing(
     assert archive.decoding.decoded == 1
 
 
+def test_what_a_model_said_of_an_image_stays_with_its_bytes(archive: SmallArchive) -> None:
+    archive.draw_all(["a.png", "b.png", "c.png"])
+    archive.ingest()
+    records = list(archive.store.iterate())
+    vectors = archive.store.vectors([record.id for record in records])
+    archive.store.upsert(
+        [Embedded(replace(r, labels=("dog", r.path)), vectors[r.id]) for r in records]
+    )
+    os.utime(archive.folder / "a.png", ns=(LONG_AGO_NS + 5, LONG_AGO_NS + 5))
+    (archive.folder / "b.png").rename(archive.folder / "moved.png")
+    draw(archive.folder / "c.png", seed=99, mtime_ns=LONG_AGO_NS + 1)
+    archive.ingest()
+    labels = {record.path: record.labels for record in archive.store.iterate()}
+    assert labels == {"a.png": ("dog", "a.png"), "moved.png": ("dog", "b.png"), "c.png": ()}
+
+
 def test_a_file_changed_in_the_tick_it_was_read_in_is_noticed(archive: SmallArchive) -> None:
     now = time.time_ns()
     first = draw(archive.folder / "a.png", seed=1, mtime_ns=now)

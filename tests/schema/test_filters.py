@@ -60,6 +60,7 @@ PATHS = [text for text in HOSTILE if text and "\0" not in text]
         (Contains("name", "holidays"), {}, False),
         (Tagged("beach"), {"tags": ("Beach", "sea")}, True),
         (Tagged("beach"), {"tags": ("beaches",)}, False),
+        (Tagged("beach"), {"tags": ("sea",), "labels": ("Beach",)}, True),
         (Tagged("beach"), {}, False),
         (Coded("view", "photo"), {}, True),
         (Coded("format", "heic"), {}, False),
