@@ -66,8 +66,7 @@ class Hit:
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """Return the keys of `as_dict` in its order."""
-        blank = ImageRecord("", "", "", "", 0, 0, 0, 0, "")
-        return tuple(cls(0, None, "", blank).as_dict())
+        return tuple(cls(0, None, "", _blank("")).as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
@@ -76,6 +75,33 @@ class Hit:
         head = {"rank": self.rank, "id": self.id, "score": self.score, "likely": self.likely}
         folded = [{"id": e.id, "score": e.score, "path": e.path} for e in self.folded]
         return head | {"path": self.path} | facts | {"folded": folded}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return the hit of what `as_dict` gave; what that leaves out of the row is unknown.
+
+        Raises:
+            KeyError, TypeError: It is not of that form.
+        """
+        facts = {name: told[name] for name in _SHOWN}
+        facts |= {name: tuple(facts[name]) for name in ("tags", "labels")}
+        facts |= {"id": told["id"], "root": "", "path": told["path"], "content": "", "mtime_ns": 0}
+        folded = tuple(
+            cls(told["rank"], each["score"], each["path"], _blank(each["id"]))
+            for each in told["folded"]
+        )
+        return cls(
+            told["rank"],
+            told["score"],
+            told["path"],
+            ImageRecord(**facts),
+            told["likely"],
+            folded,
+        )
+
+
+def _blank(row_id: str) -> ImageRecord:
+    return ImageRecord(row_id, "", "", "", 0, 0, 0, 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +149,12 @@ class Hits(Sequence[Hit]):
             "total_rows": self.total_rows,
             "hits": [hit.as_dict() for hit in self.hits],
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return the hits of what `as_dict` gave, see `Hit.from_dict`."""
+        hits = tuple(Hit.from_dict(each) for each in told["hits"])
+        return cls(told["query"], told["model"], told["took_ms"], told["total_rows"], hits)
 
     @classmethod
     def of(

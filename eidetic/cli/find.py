@@ -1,7 +1,7 @@
 """Commands that find images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +16,11 @@ from eidetic.cli.hits_output import (
     Paths,
     Show,
 )
-from eidetic.cli.options import open_archive, options
+from eidetic.cli.options import open_archive, options, settings_of
 
 if TYPE_CHECKING:
+    from eidetic.archive import Archive
     from eidetic.results import Hits
-    from search import Sort
 
 K = Annotated[int, typer.Option("-k", "--count", help="How many hits.", metavar="K")]
 Where = Annotated[
@@ -157,21 +157,29 @@ def search(
         gallery=gallery,
         open=open_hits,
     ).check()
-    with open_archive(context, text_model=text_model) as archive:
-        hits = archive.search(
-            " ".join(query) if query else (),
-            images=image or (),
-            k=k,
-            offset=offset,
-            where=where,
-            words=words,
-            likely=likely,
-            # Checked by the query itself, whose message names the orders there are.
-            sort=cast("Sort", sort),
-            descriptions=descriptions,
-            fold=fold,
-            diversity=_diversity(diverse, diversity),
-        )
+    question: dict[str, Any] = {
+        "k": k,
+        "offset": offset,
+        "where": where,
+        "words": words,
+        "likely": likely,
+        # Checked by the query itself, whose message names the orders there are.
+        "sort": sort,
+        "fold": fold,
+        "diversity": _diversity(diverse, diversity),
+    }
+    from eidetic.served import search_served
+
+    text = " ".join(query or [])
+    archive: Archive | None = None
+    hits: Hits | None = None
+    if not (image or descriptions or text_model or ready.wanted.needs_files):
+        hits = search_served(settings_of(context), text, question)
+    if hits is None:
+        with open_archive(context, text_model=text_model) as archive:
+            hits = archive.search(
+                text if query else (), images=image or (), descriptions=descriptions, **question
+            )
     _warn(context, hits, cut=likely or sort != "score")
     # Closed by now: another command need not wait for what reads this one's output.
     ready.deliver(archive, hits)

@@ -96,13 +96,7 @@ def finding_routes(service: Service) -> APIRouter:
         return _hits(
             await service.searching.run(
                 lambda: archive.search(
-                    given.q,
-                    images=images or (),
-                    words=given.words,
-                    likely=given.likely,
-                    sort=given.sort,
-                    local_files=False,
-                    **given.as_options(),
+                    given.q, images=images or (), local_files=False, **given.as_options()
                 )
             )
         )

@@ -33,9 +33,14 @@ class SearchOptions(BaseModel):
         "", max_length=MAX_WHERE_CHARS, description="A Milvus expression that rows must fulfil."
     )
 
+    fold: bool = Field(False, description="Whether bursts and versions of one image are folded.")
+    diversity: float | None = Field(
+        None, ge=0, le=1, description="How much it counts that hits differ; null for not at all."
+    )
+
     def as_options(self) -> dict[str, Any]:
         """Return them as arguments."""
-        return {name: getattr(self, name) for name in SearchOptions.model_fields}
+        return self.model_dump(exclude={"q", "image", "url"})
 
 
 class SearchQuery(SearchOptions):
