@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 from os import fspath
-from types import TracebackType
-from typing import Self
 
 from eidetic.browsing import Browsing
 from eidetic.caring import Caring
@@ -63,7 +61,9 @@ def open(
     return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring):
+class Archive(
+    Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring, Closing
+):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;
@@ -80,14 +80,6 @@ class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Tidyi
         check_archive_name(settings.archive)
         self.settings = settings
         self._opening = Opening(settings, model)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""

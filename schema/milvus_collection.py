@@ -4,11 +4,11 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from schema.closing import Closing
 from schema.connection import Connection
 from schema.errors import ArchiveMismatch, StoreError
 from schema.fields import SPARSE_FIELD, VECTOR_FIELD
@@ -33,7 +33,7 @@ class _Reopened(Exception):
     """Another process that had the store open has ended in the middle of an iteration."""
 
 
-class MilvusCollection:
+class MilvusCollection(Closing):
     """One collection with a primary key ``id`` and a vector, over pymilvus.
 
     Reads see the writes made through this object. `close` waits until the written rows are visible
@@ -48,14 +48,6 @@ class MilvusCollection:
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
         connection.on_reopened.append(self._prepare)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows by id; ids that are not there are no error."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
 from schema.bm25 import bm25
+from schema.closing import Closing
 from schema.errors import ArchiveMismatch, UsageError
 from schema.filters import Filter, passes
 from schema.records import Embedded, ImageRecord, Match, Vector, Vectors, Worded
@@ -153,7 +153,7 @@ class Store(Protocol):
         ...
 
 
-class MemoryStore:
+class MemoryStore(Closing):
     """A store in a dictionary with exact search, for tests of what stands around a store.
 
     It evaluates filters by their predicates and has no filter language: a ``where`` other than ""
@@ -165,14 +165,6 @@ class MemoryStore:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self._rows: dict[str, Embedded] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def upsert(self, rows: Sequence[Embedded]) -> int:
         for row in rows:
