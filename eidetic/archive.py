@@ -61,9 +61,7 @@ def open(
     return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(
-    Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring, Closing
-):
+class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

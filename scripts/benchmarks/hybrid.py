@@ -1,6 +1,6 @@
 """What the words of names and metadata add to the vectors, and what they disturb.
 
-    python scripts/benchmarks/hybrid.py [--kit DIR]
+    python -m scripts.benchmarks.hybrid [--kit DIR]
 
 The kit's captioned images, with the built-in model, and its 100 images with genuine CLIP ViT-B/32
 vectors. The query is an image's first caption; R@k is the share of queries whose image is among the
@@ -17,8 +17,6 @@ their share of the first as many hits as there are wanted ones is counted (R-pre
 """
 
 import argparse
-import csv
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +26,8 @@ import numpy as np
 
 from embed.builtin import BuiltinEncoder
 from embed.encoder import ToyEncoder
-from embed.images import decode_image, default_max_pixels
 from schema import Collection, Embedded, ImageRecord, MemoryStore, Vectors, row_id
+from scripts.benchmarks.captioned import builtin_images, vitb32_images
 from search import Calibration, Query, Text, build_query, search
 from search.grammar import Parsed, TextPart
 from search.lexical import content_words
@@ -62,33 +60,19 @@ class Replay(ToyEncoder):
 
 def builtin_archive(kit: Path) -> Archive:
     encoder = BuiltinEncoder()
-    lines = [json.loads(line) for line in (kit / "captions.jsonl").open(encoding="utf-8")]
-    parts = []
-    for start in range(0, len(lines), 32):
-        pixels = []
-        for line in lines[start : start + 32]:
-            data = (kit / "photos" / line["file"]).read_bytes()
-            size, limit = encoder.image_size, default_max_pixels()
-            decoded = decode_image(data, target_size=size, max_pixels=limit)
-            pixels.append(encoder.resizing.apply(decoded.image))
-        parts.append(encoder.encode_images(pixels))
-    captions = [line["captions"]["en"] for line in lines]
+    known = builtin_images(kit, encoder)
+    captions = known.captions
     queries = [texts[0] for texts in captions]
     queries += [f"{name} {word}" for name in NAMES for word in frequent(captions)]
     texts = dict(zip(queries, encoder.encode_texts(queries), strict=True))
-    return Archive([line["file"] for line in lines], captions, np.concatenate(parts), texts)
+    return Archive(known.files, captions, known.images, texts)
 
 
 def vitb32_archive(kit: Path) -> Archive:
-    folder = kit / "vitb32"
-    images = np.load(folder / "image_embeddings.npy")[::5]
-    vectors = np.load(folder / "text_embeddings.npy")
-    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    said = [line["caption"] for line in lines]
-    captions = [said[n : n + 5] for n in range(0, len(said), 5)]
-    files = [Path(line["image_path"]).name for line in lines[::5]]
-    return Archive(files, captions, images, dict(zip(said, vectors, strict=True)))
+    known, vectors = vitb32_images(kit)
+    said = [caption for captions in known.captions for caption in captions]
+    texts = dict(zip(said, vectors, strict=True))
+    return Archive(known.files, known.captions, known.images, texts)
 
 
 def frequent(captions: list[list[str]]) -> list[str]:

@@ -1,6 +1,6 @@
 """How well the line between likely and weak hits is drawn: precision and recall.
 
-    python scripts/benchmarks/relevance.py [--kit DIR]
+    python -m scripts.benchmarks.relevance [--kit DIR]
 
 Words: the query is a word that captions say; an image is wanted where two of its captions say it,
 unwanted where none does, and else not counted. Precision and recall of the line are averages over
@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from exclusion import STOP, Words, _mean
-from hybrid import builtin_archive, vitb32_archive
 
 from embed.builtin import BuiltinEncoder
 from schema import Vector, Vectors
+from scripts.benchmarks.exclusion import STOP, Words, mean_of
+from scripts.benchmarks.hybrid import builtin_archive, vitb32_archive
 from search.calibration import Neutral
 from search.neutral import NEUTRAL
 from search.relevance import Line, line_of_images, line_of_words
@@ -195,7 +195,7 @@ def vitb32(kit: Path) -> Cases:
         there: dict[str, Vector] = {}
         not_there: dict[str, Vector] = {}
         for word in vocabulary:
-            mean = _mean(vectors, said, word, others)
+            mean = mean_of(vectors, said, word, others)
             if mean is None:
                 continue
             if words.said(word, 2).sum() >= 2:
