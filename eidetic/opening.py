@@ -33,7 +33,7 @@ from schema import (
     Store,
     load_roots,
 )
-from search import DescribedRows
+from search import Calibration, DescribedRows
 
 log = logging.getLogger("eidetic")
 
@@ -56,6 +56,7 @@ class Opening:
         self._query_encoder: Encoder | None = None
         self._descriptions: DescriptionStore | None = None
         self._description_encoder: TextEncoder | None = None
+        self.calibration = Calibration(settings.archive_dir)
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""

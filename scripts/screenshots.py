@@ -2,7 +2,7 @@
 
     python scripts/screenshots.py
 
-Needs the `demo` and `dev` extras, Debian's chromium and a free port. The images come with scikit-image,
+Needs the `demo` and `dev` extras and Debian's chromium. The images come with scikit-image,
 scikit-learn and matplotlib, whose licences are in those packages.
 """
 

@@ -32,7 +32,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # With no-referrer, browsers hide where a form comes from (Origin: null) from its own server too.
+    # With no-referrer, browsers say even to the server itself that a form is from nowhere
+    # (Origin: null).
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -5,11 +5,11 @@
 Makes that many images (noise, coloured, of several shapes and cameras) and ingests them with the
 built-in model, unless FOLDER holds them already; serves the archive as a process of its own; opens
 the page in Debian's Chromium and searches for words that were not asked before. Times are the
-browser's own, from the keystroke on: to the frame in which the first tiles are ("tiles"), and to the
-moment when every thumbnail in the window is decoded ("images"); "server" is the request for the hits. The sum of the layout shifts is of all that the browser
-reports, those right after a keystroke included. Then thumbnails that are in the cache already are
-asked for over one connection, with the server bound to one core. Browser, server and client share
-the machine.
+browser's own, from the keystroke on: to the frame in which the first tiles are ("tiles"), and to
+the moment when every thumbnail in the window is decoded ("images"); "server" is the request for
+the hits. The sum of the layout shifts is of all that the browser reports, those right after a
+keystroke included. Then thumbnails that are in the cache already are asked for over one connection,
+with the server bound to one core. Browser, server and client share the machine.
 """
 
 import argparse
@@ -138,7 +138,10 @@ def measure_page(address: str, rounds: int) -> None:
         page.locator(".tile img").first.wait_for(timeout=120_000)
         print(f"first visit, to the first image: {time.perf_counter() - started:.2f} s")
         page.locator(".facets .value").first.wait_for(timeout=120_000)
-        for kind in ("new words, thumbnails not made yet", "the same words, thumbnails in the cache"):
+        for kind in (
+            "new words, thumbnails not made yet",
+            "the same words, thumbnails in the cache",
+        ):
             report(kind, [ask(page, n) for n in range(rounds)])
         print(f"layout shifts while searching: {sum(page.evaluate('window.shifts')):.4f}")
         page.mouse.move(600, 500)
@@ -147,7 +150,8 @@ def measure_page(address: str, rounds: int) -> None:
             page.wait_for_timeout(250)
         tiles = page.locator(".tile").count()
         print(
-            f"layout shifts with 60 screens of scrolling: {sum(page.evaluate('window.shifts')):.4f}; "
+            f"layout shifts with 60 screens of scrolling: "
+            f"{sum(page.evaluate('window.shifts')):.4f}; "
             f"{page.evaluate('scrollY'):,.0f} pixels down, {tiles} tiles in the document"
         )
         browser.close()

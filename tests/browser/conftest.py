@@ -20,7 +20,15 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    FloatRect,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 import eidetic
 from schema import Connection, Embedded, MilvusStore, content_hash, row_id
@@ -96,7 +104,7 @@ def environ(images: Path) -> dict[str, str]:
 
 
 def write_copies(store: MilvusStore, images: Path) -> None:
-    """Write files that differ from the originals in a byte or two, and rows with vectors near theirs.
+    """Write files that differ from the originals in a byte, and rows with vectors near theirs.
 
     To embed 2,000 images would take a minute. Rows of one vector would not do: an index of copies
     alone leads from none to another.
@@ -226,11 +234,11 @@ def page(new_page: NewPage) -> Page:
     return page
 
 
-def tiles(page: Page):  # type: ignore[no-untyped-def]
+def tiles(page: Page) -> Locator:
     return page.locator(".tile .open")
 
 
-def summary(page: Page):  # type: ignore[no-untyped-def]
+def summary(page: Page) -> Locator:
     return page.locator(".summary [role=status]")
 
 
@@ -251,6 +259,13 @@ def until(page: Page, expression: str) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < ends, f"never held: {expression}"
         page.wait_for_timeout(50)
+
+
+def box(found: Locator) -> FloatRect:
+    """Where an element is."""
+    rectangle = found.bounding_box()
+    assert rectangle is not None
+    return rectangle
 
 
 def png(colour: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import HOSTILE, ROWS, ask, summary, tiles
+from tests.browser.conftest import HOSTILE, ROWS, ask, box, summary, tiles
 
 pytestmark = pytest.mark.browser
 
@@ -105,9 +105,7 @@ def test_weak_hits_are_below_a_line(page: Page) -> None:
     ask(page, "red")
     line = page.locator(".line")
     expect(line).to_have_text("From here on only the nearest there are")
-    where = line.bounding_box()
-    above, below = tiles(page).nth(6).bounding_box(), tiles(page).nth(7).bounding_box()
-    assert above and where and below
+    where, above, below = box(line), box(tiles(page).nth(6)), box(tiles(page).nth(7))
     assert above["y"] + above["height"] <= where["y"]
     assert where["y"] + where["height"] <= below["y"]
     page.unroute_all(behavior="wait")

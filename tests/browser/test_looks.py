@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewPage, Reports, ask, summary, tiles
+from tests.browser.conftest import NewPage, Reports, ask, box, summary, tiles
 
 pytestmark = pytest.mark.browser
 
@@ -62,11 +62,8 @@ def test_a_browser_of_arabs_gets_a_mirrored_page_in_arabic(new_page: NewPage) ->
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     expect(page.locator("html")).to_have_attribute("lang", "ar")
     expect(summary(page)).to_contain_text("صورة")
-    first, second = tiles(page).first.bounding_box(), tiles(page).nth(1).bounding_box()
-    box, panel = page.locator("main").bounding_box(), page.locator(".facets").bounding_box()
-    assert first and second and box and panel
-    assert first["x"] > second["x"]
-    assert panel["x"] > box["x"]
+    assert box(tiles(page).first)["x"] > box(tiles(page).nth(1))["x"]
+    assert box(page.locator(".facets"))["x"] > box(page.locator("main"))["x"]
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("dir", "ltr")
     page.reload()

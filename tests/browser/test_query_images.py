@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewPage, ask, png, tiles
+from tests.browser.conftest import NewPage, Reports, ask, png, tiles
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +64,7 @@ def test_several_images_and_words_are_asked_for_together(page: Page) -> None:
     assert {hit["camera"] for hit in answer["hits"]} == {"D80"}
 
 
-def test_a_file_that_is_no_image_is_refused_with_its_reason(page: Page, reports) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_is_no_image_is_refused_with_its_reason(page: Page, reports: Reports) -> None:
     reports.expected.append("422")
     file = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no image"}
     page.locator("input[type=file]").set_input_files([file])

@@ -4,14 +4,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NewPage, ask, tiles
 
 pytestmark = pytest.mark.browser
 
 
-def bar(page: Page):  # type: ignore[no-untyped-def]
+def bar(page: Page) -> Locator:
     return page.get_by_role("region", name="Selected images")
 
 

@@ -52,7 +52,7 @@ def test_the_panel_tells_what_is_known_and_links_to_the_position(page: Page) -> 
     tiles(page).first.click()
     page.keyboard.press("i")
     panel = page.get_by_role("complementary", name="Information about the image")
-    for known in ("red-00.jpg", "D80", "5 January 2015", "160 × 120", "JPEG"):
+    for known in ("red-00.jpg", "D80", "5 January 2015", "160 \u00d7 120", "JPEG"):
         expect(panel).to_contain_text(known)
     link = panel.get_by_role("link", name="48.85000, 2.35000")
     expect(link).to_have_attribute("href", re.compile(r"^https://www\.openstreetmap\.org/\?mlat="))
