@@ -5,7 +5,7 @@ import { month, number, t } from "./language.js";
 import { hasFilter, toggleFilter } from "./query.js";
 import * as state from "./state.js";
 import { visible } from "./text.js";
-import { html, signal } from "./view.js";
+import { html, signal, useLayoutEffect } from "./view.js";
 
 // In the order of the panel; their values are those of the filter of the same name.
 const LISTED = ["camera", "tag", "in", "place", "country", "lens", "format", "rating", "type"];
@@ -15,11 +15,19 @@ const unfolded = signal(new Set());
 
 export function Facets() {
   const counted = state.facets.value;
+  // New counts are new elements, for those of the old ones that remain would move; the keyboard goes
+  // on where it was.
+  const focused = document.activeElement?.dataset.value;
+  useLayoutEffect(() => {
+    if (focused && document.activeElement === document.body) {
+      document.querySelector(`[data-value="${CSS.escape(focused)}"]`)?.focus();
+    }
+  }, [counted]);
   if (!counted) return html`<p class="told">${t("facets.counting")}</p>`;
   const shown = LISTED.filter((name) => counted.facets[name]?.length);
-  return html`<p class="told">${t("facets.rows", { n: counted.rows })}${counted.complete ? "" : ` ${t("facets.part")}`}</p>
+  return html`<div key=${counted.turn}><p class="told">${t("facets.rows", { n: counted.rows })}${counted.complete ? "" : ` ${t("facets.part")}`}</p>
     <${Dates} years=${counted.facets.year ?? []} months=${counted.facets.month ?? []} />
-    ${shown.map((name) => html`<${Values} key=${name} name=${name} values=${counted.facets[name]} />`)}`;
+    ${shown.map((name) => html`<${Values} key=${name} name=${name} values=${counted.facets[name]} />`)}</div>`;
 }
 
 function Dates({ years, months }) {
@@ -56,7 +64,7 @@ function Values({ name, values }) {
 function Value({ name, value, label, share }) {
   const isOn = hasFilter(state.draft.value, name, value.value);
   const choose = () => go({ text: toggleFilter(state.draft.value, name, value.value) });
-  return html`<button class="value" aria-pressed=${String(isOn)} onClick=${choose}>
+  return html`<button class="value" data-value=${`${name}:${value.value}`} aria-pressed=${String(isOn)} onClick=${choose}>
     <bdi>${label}</bdi> <span class="count">${number(value.count)}</span>
     ${share !== undefined && html`<span class="share" style=${{ inlineSize: `${100 * share}%` }}></span>`}
   </button>`;

@@ -20,7 +20,9 @@ const width = signal(0);
 const seen = signal({ above: 0, below: 0 });
 
 const rows = computed(() =>
-  width.value ? layOut(state.hits.value, width.value, state.isComplete.value) : [],
+  width.value
+    ? layOut(state.hits.value, width.value, state.isComplete.value, state.lineAt.value)
+    : [],
 );
 
 const range = computed(() => {
@@ -119,9 +121,8 @@ function tilesOf(row) {
 }
 
 function RelevanceLine(row) {
-  const isLeast = row.first === 0;
   return html`<li key="line" class="line" style=${{ top: `${row.top}px`, height: `${row.height}px` }}>
-    <span>${t(isLeast ? "line.none" : "line.weak")}</span>
+    <span>${t("line.weak")}</span>
   </li>`;
 }
 

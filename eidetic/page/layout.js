@@ -20,11 +20,12 @@ export function rowHeight(width) {
  * Return the rows of some hits: {top, height, first, tiles: [{start, width}]}, or {top, height, line}
  * for the line between likely and weak hits.
  *
- * @param {object[]} hits with width, height in pixels; likely: true, false, or not known.
+ * @param {object[]} hits with width, height in pixels.
  * @param {number} width of the grid, pixels.
  * @param {boolean} isComplete whether no more hits come.
+ * @param {number | null} lineAt index of the first hit below the line, null without a line.
  */
-export function layOut(hits, width, isComplete) {
+export function layOut(hits, width, isComplete, lineAt) {
   const aim = rowHeight(width);
   const rows = [];
   let top = 0;
@@ -50,7 +51,7 @@ export function layOut(hits, width, isComplete) {
   };
 
   hits.forEach((hit, index) => {
-    if (hit.likely === false && index > 0 && hits[index - 1].likely !== false) {
+    if (index === lineAt) {
       close(false);
       rows.push({ top, height: LINE_HEIGHT, first: index, tiles: [], line: true });
       top += LINE_HEIGHT + GAP;

@@ -67,9 +67,8 @@ function Summary() {
     const key = state.isAsked.value ? "summary.found" : "summary.newest";
     told = t(state.isComplete.value ? key : `${key}.more`, { n });
   }
-  const isWeak = n > 0 && state.hits.value[0].likely === false;
   return html`<div class="summary">
-    <p role="status" aria-live="polite">${told}${isWeak ? ` ${t("line.none")}` : ""}</p>
+    <p role="status" aria-live="polite">${state.isWeak.value ? `${told}. ${t("line.none")}` : told}</p>
     ${phase === "done" && state.isAsked.value && html`<span class="told">${t("summary.took", { ms: number(state.tookMs.value, { maximumFractionDigits: 0 }) })}</span>`}
     <${Activity} />
   </div>`;

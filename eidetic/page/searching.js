@@ -7,8 +7,8 @@ import { batch } from "./view.js";
 
 // Few enough to come at once, enough to fill a screen; then what ten screens take; then many at a
 // time, because the server goes through all the former ones again to fold or sort them.
-const FIRST_PAGE = 60;
-const SECOND_PAGE = 240;
+const FIRST_PAGE = 40;
+const SECOND_PAGE = 200;
 const NEXT_PAGE = 1000;
 
 // The server's own limit on k and offset together.
@@ -52,7 +52,9 @@ export async function search({ mayBeKept = false } = {}) {
   });
   await guarded(async (signal) => {
     const answer = await fetchPage(0, FIRST_PAGE, signal);
-    showHits({ hits: answer.hits, isComplete: answer.hits.length < FIRST_PAGE, answer });
+    const { hits } = answer;
+    const isComplete = hits.length < FIRST_PAGE;
+    showHits({ hits, isComplete, lineAt: findLine(hits), answer });
     countLater();
   });
 }
@@ -70,12 +72,15 @@ export async function more() {
     const seen = new Set(before.map((hit) => hit.id));
     const hits = [...before, ...answer.hits.filter((hit) => !seen.has(hit.id))];
     const isComplete = answer.hits.length < k || hits.length >= MOST_HITS;
+    // A line that is there stays, for nothing that is shown may move.
+    const lineAt = state.lineAt.value ?? findLine(hits);
     batch(() => {
       state.hits.value = hits;
       state.isComplete.value = isComplete;
+      state.lineAt.value = lineAt;
       state.phase.value = "done";
     });
-    keep({ hits, isComplete, answer });
+    keep({ hits, isComplete, lineAt, answer });
   });
 }
 
@@ -100,11 +105,19 @@ function fetchPage(offset, k, signal) {
   return api.search({ q: question(), files, k, offset, fold, signal });
 }
 
+// Hits that words alone found are likely wherever they stand among the weak: the line is below the
+// last likely one of those that are there.
+function findLine(hits) {
+  const last = hits.findLastIndex((hit) => hit.likely === true);
+  return last >= 0 && last + 1 < hits.length ? last + 1 : null;
+}
+
 function showHits(found) {
   batch(() => {
     state.serial.value += 1;
     state.hits.value = found.hits;
     state.isComplete.value = found.isComplete;
+    state.lineAt.value = found.lineAt;
     state.totalRows.value = found.answer.total_rows;
     state.tookMs.value = found.answer.took_ms;
     state.current.value = 0;
@@ -137,7 +150,7 @@ function countLater() {
     if (turn !== counting) return;
     try {
       const found = await api.facets(state.asked.value.text);
-      if (turn > counted) state.facets.value = found;
+      if (turn > counted) state.facets.value = { ...found, turn };
       counted = Math.max(counted, turn);
     } catch (error) {
       // The grid has shown, or will show, what is wrong.

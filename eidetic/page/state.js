@@ -12,6 +12,9 @@ export const asked = signal({ text: "", terms: [], files: [] });
 
 export const hits = signal([]);
 
+/** Index of the first hit below the line between likely and weak ones; null without a line. */
+export const lineAt = signal(null);
+
 /** Whether `hits` are all there are. */
 export const isComplete = signal(false);
 
@@ -26,7 +29,7 @@ export const serial = signal(0);
 export const totalRows = signal(null);
 export const tookMs = signal(0);
 
-/** The answer of /api/facets for the filters of the question; null before it came. */
+/** The answer of /api/facets for the filters of the question, and its turn; null before it came. */
 export const facets = signal(null);
 
 /** {rows, writer} of the server, lately; null before. */
@@ -45,6 +48,9 @@ export const viewed = signal(null);
 export const notice = signal("");
 
 export const isEmptyArchive = computed(() => totalRows.value === 0);
+
+/** Whether hits are there of which none is likely to be what was asked for. */
+export const isWeak = computed(() => lineAt.value === null && hits.value[0]?.likely === false);
 
 /** Whether anything was asked for; if not, the newest images are shown. */
 export const isAsked = computed(() => {

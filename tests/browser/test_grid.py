@@ -1,10 +1,7 @@
 """The grid: thousands of hits, few tiles in the document, nothing that jumps, all by keyboard."""
 
-import json
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import HOSTILE, ROWS, ask, box, summary, tiles
 
@@ -30,17 +27,17 @@ TO_THE_END = """async () => {
 def test_two_thousand_hits_are_scrolled_through_without_a_shift(page: Page) -> None:
     ask(page, "a wall")
     found: dict[str, int] = page.evaluate(TO_THE_END)
-    # Two of the rows at least are folded under others.
-    assert 2000 <= found["seen"] < ROWS
     expect(summary(page)).to_contain_text(f"{found['seen']:,} images")
+    # Some of the rows are folded under others, two of the same bytes at least.
+    assert ROWS * 0.98 < found["seen"] < ROWS
     assert found["most"] < 250
     assert page.evaluate("window.shifts") == []
 
 
 def test_a_new_question_moves_nothing_that_is_shown(page: Page) -> None:
-    for words in ("red", "a blue wall", "camera:D80"):
+    for words, n in (("red", "2,005"), ("a blue wall camera:D80", "700"), ("camera:X100", "650")):
         ask(page, words)
-        page.wait_for_timeout(400)
+        expect(page.locator(".facets")).to_contain_text(f"{n} images")
     assert page.evaluate("window.shifts") == []
 
 
@@ -94,26 +91,28 @@ def test_images_that_are_the_same_are_folded(page: Page) -> None:
 
 
 def test_weak_hits_are_below_a_line(page: Page) -> None:
-    def add(route: Route) -> None:
-        answer = route.fetch()
-        document: dict[str, Any] = answer.json()
-        for hit in document["hits"]:
-            hit["likely"] = hit["rank"] <= 7
-        route.fulfill(response=answer, body=json.dumps(document))
-
-    page.route("**/api/search?*", add)
-    ask(page, "red")
+    with page.expect_response(lambda answer: "/api/search" in answer.url) as asked:
+        page.fill("#query", "turned")
+        page.press("#query", "Enter")
+    likely = [hit["likely"] for hit in asked.value.json()["hits"]]
+    last = max(index for index, each in enumerate(likely) if each)
+    assert last < len(likely) - 1
     line = page.locator(".line")
     expect(line).to_have_text("From here on only the nearest there are")
-    where, above, below = box(line), box(tiles(page).nth(6)), box(tiles(page).nth(7))
+    where, above, below = box(line), box(tiles(page).nth(last)), box(tiles(page).nth(last + 1))
     assert above["y"] + above["height"] <= where["y"]
     assert where["y"] + where["height"] <= below["y"]
-    page.unroute_all(behavior="wait")
 
 
-LAY_OUT = """async ([hits, width, isComplete]) => {
+def test_where_no_hit_is_likely_the_page_says_so(page: Page) -> None:
+    ask(page, "magenta")
+    expect(summary(page)).to_contain_text("Nothing clearly is what you asked for")
+    expect(page.locator(".line")).to_have_count(0)
+
+
+LAY_OUT = """async ([hits, width, isComplete, lineAt]) => {
   const { layOut } = await import("/static/layout.js");
-  return layOut(hits, width, isComplete);
+  return layOut(hits, width, isComplete, lineAt);
 }"""
 
 
@@ -123,11 +122,16 @@ def test_rows_fill_the_width_and_none_that_is_full_changes_with_more_hits(
 ) -> None:
     shapes = [(4000, 3000), (3000, 4000), (10_000, 900), (50, 5000), (1, 1), (640, 480)] * 30
     hits = [{"width": w, "height": h} for w, h in shapes]
-    some = page.evaluate(LAY_OUT, [hits[:100], width, False])
-    rows = page.evaluate(LAY_OUT, [hits, width, True])
+    some = page.evaluate(LAY_OUT, [hits[:100], width, False, 50])
+    rows = page.evaluate(LAY_OUT, [hits, width, True, 50])
     assert rows[: len(some)] == some
     assert sum(len(row["tiles"]) for row in rows) == len(hits)
-    for row in rows[:-1]:
+    tiled = [row for row in rows if row["tiles"]]
+    assert [row["first"] for row in rows if row not in tiled] == [50]
+    # Those above the line and at the end may be shorter.
+    for row in tiled[:-1]:
+        if row["first"] + len(row["tiles"]) == 50:
+            continue
         last = row["tiles"][-1]
         assert last["start"] + last["width"] == pytest.approx(width, abs=0.01)
         assert 0 < row["height"] <= 220
