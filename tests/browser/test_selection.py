@@ -64,7 +64,7 @@ def test_images_are_selected_by_keyboard_alone(page: Page) -> None:
 def test_a_selection_lasts_through_other_questions(page: Page) -> None:
     tiles(page).first.focus()
     page.keyboard.press("Space")
-    ask(page, "blue")
+    ask(page, "in:odd/")
     tiles(page).first.focus()
     page.keyboard.press("Space")
     expect(bar(page)).to_contain_text("2 selected")
