@@ -31,7 +31,7 @@ def main() -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("Debian's chromium is not installed: apt-get install chromium")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="eidetic-") as folder:
         with open_demo(data_dir=folder) as archive:
             archive.ingest([find_images(archive, None)])
         with served(Path(folder)) as address, sync_playwright() as playwright:
