@@ -27,7 +27,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 import eidetic
 
@@ -57,7 +57,7 @@ addEventListener("keydown", (event) => {
         (image) => image.getBoundingClientRect().top < innerHeight);
       if (seen.length && seen.every((image) => image.complete && image.naturalWidth)) {
         const [asked] = performance.getEntriesByType("resource").filter(
-          (entry) => entry.name.includes("/api/search"));
+          (entry) => entry.name.includes("offset=0"));
         const server = asked.responseEnd - asked.startTime;
         window.took = { tiles, images: now - from, server, seen: seen.length };
         return;
@@ -166,8 +166,8 @@ def ask(page: Page, n: int) -> dict[str, float]:
     while (took := page.evaluate("window.took")) is None:
         page.wait_for_timeout(50)
     # What the page does afterwards (the next hits, the counts) is not part of the next question.
-    page.wait_for_timeout(1500)
-    page.wait_for_load_state("networkidle")
+    expect(page.locator(".summary")).not_to_contain_text("best 40 ", timeout=60_000)
+    page.wait_for_timeout(1000)
     return dict(took)
 
 
