@@ -1,0 +1,358 @@
+"""A second collection is filled while the first serves, and then takes its place in one step.
+
+    fill (others may write) -> catch up (nobody may) -> compare rows -> recall -> switch the alias
+
+Rows are embedded anew for another model, and copied with their vectors where only the version of
+the fields or the index is another. A run that was cut short goes on where it stopped.
+"""
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from math import inf
+from typing import Any
+
+from eidetic.opening import Opening
+from eidetic.row_pairs import Loss, Settled, copy_rows, measure_recall, settle
+from embed import Encoder
+from ingest import Journal, NoProgress, Progress, ingest
+from ingest.journal_file import collection_of, remove_journal, replace_journal
+from ingest.scopes import whole_scope
+from schema import (
+    ArchiveMissing,
+    Collection,
+    Connection,
+    MilvusStore,
+    NoUsableImage,
+    StoreError,
+    UsageError,
+    load_roots,
+)
+from schema.fields import SCHEMA_VERSION
+from schema.index import find_profile, usable_profile
+from schema.succession import (
+    OldRows,
+    create_next,
+    find_current,
+    find_next,
+    find_previous,
+    finish_switch,
+    switch,
+)
+
+log = logging.getLogger("eidetic")
+
+HANDFUL = 10
+MAX_LOST_SHARE = 0.05
+"""More rows than a handful, and than this share, are not given up unasked; nor is half of them."""
+
+LOSSES_SHOWN = 3
+
+MIN_RECALL = 0.95
+"""As for `eidetic doctor`: below this, the index and not the model decides what is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What a migration did.
+
+    Attributes:
+        model_before: Spec of the model that served; ``model`` is that of the one that serves now.
+        previous: Name of the collection that is kept; "" where it was dropped.
+        rows: Rows of the collection that serves now, of which ``written`` by this run.
+        lost: Rows of files that could not be embedded anew; ``losses`` names the first.
+        recall_at_10: Of the new index against exact search; ``None`` without rows.
+    """
+
+    archive: str
+    model_before: str
+    model: str
+    collection: str
+    previous: str
+    rows: int
+    written: int
+    lost: int
+    losses: tuple[Loss, ...]
+    recall_at_10: float | None
+
+    def without_previous(self) -> "Migrated":
+        """Return the same once the collection of before has been dropped."""
+        return replace(self, previous="")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of the command line's contract."""
+        return asdict(self) | {"losses": [asdict(loss) for loss in self.losses]}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for; ``None`` for what the archive has."""
+
+    model: str | None = None
+    index: str | None = None
+    allow_loss: bool = False
+    workers: int | None = None
+    batch_size: int = 32
+
+
+def migrate(opening: Opening, wanted: Wanted, progress: Progress | None) -> Migrated:
+    """See `eidetic.Archive.migrate`."""
+    with opening.migrating() as (connection, turn):
+        return _Migration(opening, connection, wanted).run(turn.beside(progress))
+
+
+def drop_previous(opening: Opening) -> Collection:
+    """See `eidetic.Archive.drop_previous`."""
+    with opening.migrating() as (connection, _):
+        _require_current(opening, connection)
+        found = find_previous(connection, opening.settings.archive)
+        if found is None:
+            raise ArchiveMissing(
+                f"the archive {opening.settings.archive!r} keeps no collection of before a "
+                "migration; there is nothing to drop"
+            )
+        OldRows(connection, found).drop()
+        return found
+
+
+def abandon(opening: Opening) -> Collection:
+    """See `eidetic.Archive.abandon_migration`."""
+    with opening.migrating() as (connection, _):
+        current = _require_current(opening, connection)
+        found = find_next(connection, opening.settings.archive)
+        if found is None or found.uid == current.uid:
+            raise ArchiveMissing(
+                f"no migration of the archive {opening.settings.archive!r} is unfinished; there "
+                "is nothing to abandon"
+            )
+        OldRows(connection, found).drop()
+        remove_journal(opening.settings.next_journal_file)
+        return found
+
+
+class _Migration:
+    def __init__(self, opening: Opening, connection: Connection, wanted: Wanted) -> None:
+        self._opening = opening
+        self._settings = opening.settings
+        self._connection = connection
+        self._wanted = wanted
+        self._encoder: Encoder | None = None
+
+    def run(self, progress: Progress) -> Migrated:
+        with self._opening.writing("migrate", wait_s=inf):
+            before = _require_current(self._opening, self._connection)
+            began = find_next(self._connection, self._settings.archive)
+            if began is not None and began.uid == before.uid:
+                return self._finish(before)
+            after = self._begin(before, began)
+            old = OldRows(self._connection, before)
+            new = MilvusStore.of(self._connection, after)
+            known = self._known_files(old)
+        with known:
+            if _same_vectors(before, after):
+                return self._copy(old, new, known)
+            return self._embed(old, new, known, progress)
+
+    def _begin(self, before: Collection, began: Collection | None) -> Collection:
+        """Return the collection to be filled: the one that was begun, if it is what is wanted."""
+        kept = find_previous(self._connection, self._settings.archive)
+        if kept is not None:
+            raise UsageError(
+                f"the collection of before the last migration ({kept.model}) is still there, and "
+                f"only one is kept; drop it with: {self._settings.command} migrate --drop-old"
+            )
+        model, dim, fingerprint = self._vectors_wanted(before, began)
+        embedded = self._connection.embedded
+        index = (
+            began.index if began is not None else usable_profile(before.index, embedded=embedded)
+        )
+        index = find_profile(self._wanted.index or index, embedded=embedded).name
+        wanted = (model, dim, fingerprint, index, SCHEMA_VERSION)
+        if began is not None:
+            if _facts(began) != wanted:
+                raise UsageError(
+                    f"a migration to {began.model} (index {began.index}) is unfinished; go on with "
+                    f"it: {self._settings.command} migrate; or drop what it has done: "
+                    f"{self._settings.command} migrate --abandon"
+                )
+            return began
+        if _facts(before) == wanted:
+            raise UsageError(
+                f"the archive has the model {model} and the index {index} already, and its fields "
+                "are up to date; name what is to be another with --model or --index"
+            )
+        log.info("filling a second collection with the model %s; the first one serves", model)
+        return create_next(
+            self._connection,
+            self._settings.archive,
+            model=model,
+            dim=dim,
+            fingerprint=fingerprint,
+            index=index,
+        ).collection
+
+    def _vectors_wanted(self, before: Collection, began: Collection | None) -> tuple[str, int, str]:
+        """Return model, dimension and fingerprint; the model is loaded where it has to embed."""
+        held = before if began is None else began
+        if self._wanted.model is None and _same_vectors(before, held):
+            return before.model, before.dim, before.fingerprint
+        self._encoder = self._opening.encoder_of(self._wanted.model or held.model)
+        return self._encoder.spec, self._encoder.dim, self._encoder.fingerprint
+
+    def _known_files(self, old: OldRows) -> Journal:
+        """Return the journal of the collection that serves, filled from its rows if need be."""
+        journal = Journal.open(self._settings.journal_file, old.collection.uid)
+        if journal.needs_rebuild:
+            journal.rebuild(old.iterate())
+        return journal
+
+    def _copy(self, old: OldRows, new: MilvusStore, known: Journal) -> Migrated:
+        log.info("copying %s rows with their vectors", f"{old.count():,}")
+        written, _ = copy_rows(old, new)
+        with self._opening.writing("migrate", wait_s=inf):
+            more, rows = copy_rows(old, new)
+            result = self._judge(old, new, Settled(rows=rows, before=rows), written + more)
+            switch(self._connection, self._settings.archive, old.collection, new.collection)
+            # Its entries hold: the same rows of the same files.
+            known.hand_over(new.collection.uid)
+        return result
+
+    def _embed(
+        self, old: OldRows, new: MilvusStore, known: Journal, progress: Progress
+    ) -> Migrated:
+        file = self._settings.next_journal_file
+        with Journal.open(file, new.collection.uid) as journal:
+            written = self._fill(new, known, journal, progress)
+            with self._opening.writing("migrate", wait_s=inf):
+                # What others wrote meanwhile; of all else the journal says that it is done.
+                written += self._fill(new, known, journal, NoProgress())
+                roots = {root.id: root for root in load_roots(self._settings.roots_file)}
+                settled = settle(old, new, known, journal, roots)
+                result = self._judge(old, new, settled, written)
+                known.close()
+                journal.close()
+                switch(self._connection, self._settings.archive, old.collection, new.collection)
+                replace_journal(file, self._settings.journal_file)
+        return result
+
+    def _fill(self, new: MilvusStore, known: Journal, journal: Journal, progress: Progress) -> int:
+        """Embed those of the archive's files that the next collection has not, or not as they are
+        now, and return how many they were.
+        """
+        roots = load_roots(self._settings.roots_file)
+        reachable = [root for root in roots if root.is_there]
+        scopes = [scope for r in reachable if (scope := whole_scope(r, roots)) is not None]
+        if not scopes or self._encoder is None:
+            return 0
+        try:
+            report = ingest(
+                scopes,
+                store=new,
+                encoder=self._encoder,
+                journal=journal,
+                workers=self._wanted.workers,
+                batch_size=self._wanted.batch_size,
+                prune=False,
+                among=known,
+                progress=progress,
+            )
+        except NoUsableImage:
+            # Then all rows are lost, and that is judged as such.
+            return 0
+        return report.indexed
+
+    def _judge(self, old: OldRows, new: MilvusStore, found: Settled, written: int) -> Migrated:
+        """Say what came of it, if that may take the old collection's place.
+
+        Raises:
+            StoreError: The store has not the rows that it has acknowledged.
+            UsageError: Too many rows are lost, or the index misses too much.
+        """
+        new.settle()
+        count = new.count()
+        if count != found.rows:
+            raise StoreError(
+                f"the new collection has {count:,} rows, not the {found.rows:,} that were written; "
+                "nothing was switched; run the same command again"
+            )
+        recall = measure_recall(new)
+        self._refuse_losses(found)
+        if recall is not None and recall < MIN_RECALL and not self._wanted.allow_loss:
+            raise UsageError(
+                f"the index of the new collection finds {recall:.1%} of the ten nearest rows, at "
+                f"least {MIN_RECALL:.0%} are expected; nothing was switched; migrate with another "
+                "--index, or insist with --yes"
+            )
+        return Migrated(
+            archive=self._settings.archive,
+            model_before=old.collection.model,
+            model=new.collection.model,
+            collection=new.collection.name,
+            previous=old.collection.name,
+            rows=count,
+            written=written,
+            lost=found.lost,
+            losses=tuple(found.losses),
+            recall_at_10=recall,
+        )
+
+    def _refuse_losses(self, found: Settled) -> None:
+        most = 2 * found.lost > found.before
+        many = found.lost > HANDFUL and found.lost > MAX_LOST_SHARE * found.before
+        if self._wanted.allow_loss or not (most or many):
+            return
+        named = "; ".join(f"{loss.path}: {loss.reason}" for loss in found.losses[:LOSSES_SHOWN])
+        raise UsageError(
+            f"{found.lost:,} of {found.before:,} rows are of files that cannot be embedded now "
+            f"({named}{'; ...' if found.lost > LOSSES_SHOWN else ''}), more than {HANDFUL} and "
+            f"{MAX_LOST_SHARE:.0%}; nothing was switched. Mount their disks, or say where they "
+            f"live now with: {self._settings.command} roots move; then run the same command again: "
+            "it goes on. To go without them, say --yes"
+        )
+
+    def _finish(self, current: Collection) -> Migrated:
+        """Do what a run that was killed right after the switch has left to do."""
+        settings, connection = self._settings, self._connection
+        previous = find_previous(connection, settings.archive)
+        journal, following = settings.journal_file, settings.next_journal_file
+        held = collection_of(journal)
+        if held != current.uid and collection_of(following) == current.uid:
+            replace_journal(following, journal)
+        elif previous and held == previous.uid and _same_vectors(previous, current):
+            with Journal.open(journal, held) as entries:
+                entries.hand_over(current.uid)
+        remove_journal(following)
+        finish_switch(connection, settings.archive, current)
+        log.info("an earlier migration was cut short after its switch; it is complete now")
+        store = MilvusStore.of(connection, current)
+        return Migrated(
+            archive=settings.archive,
+            model_before=previous.model if previous else "",
+            model=current.model,
+            collection=current.name,
+            previous=previous.name if previous else "",
+            rows=store.count(),
+            written=0,
+            lost=0,
+            losses=(),
+            recall_at_10=measure_recall(store),
+        )
+
+
+def _require_current(opening: Opening, connection: Connection) -> Collection:
+    archive = opening.settings.archive
+    found = find_current(connection, archive)
+    if found is None:
+        raise ArchiveMissing(
+            f"there is no archive {archive!r} at {connection.uri}; make it with: "
+            f"{opening.settings.command} ingest FOLDER"
+        )
+    return found
+
+
+def _facts(collection: Collection) -> tuple[str, int, str, str, int]:
+    c = collection
+    return c.model, c.dim, c.fingerprint, c.index, c.schema_version
+
+
+def _same_vectors(one: Collection, other: Collection) -> bool:
+    return _facts(one)[:3] == _facts(other)[:3]
