@@ -154,12 +154,6 @@ class _Migration:
 
     def _begin(self, before: Collection, began: Collection | None) -> Collection:
         """Return the collection to be filled: the one that was begun, if it is what is wanted."""
-        kept = find_previous(self._connection, self._settings.archive)
-        if kept is not None:
-            raise UsageError(
-                f"the collection of before the last migration ({kept.model}) is still there, and "
-                f"only one is kept; drop it with: {self._settings.command} migrate --drop-old"
-            )
         model, dim, fingerprint = self._vectors_wanted(before, began)
         embedded = self._connection.embedded
         index = (
@@ -179,6 +173,12 @@ class _Migration:
             raise UsageError(
                 f"the archive has the model {model} and the index {index} already, and its fields "
                 "are up to date; name what is to be another with --model or --index"
+            )
+        kept = find_previous(self._connection, self._settings.archive)
+        if kept is not None:
+            raise UsageError(
+                f"the collection of before the last migration ({kept.model}) is still there, and "
+                f"only one is kept; drop it with: {self._settings.command} migrate --drop-old"
             )
         log.info("filling a second collection with the model %s; the first one serves", model)
         return create_next(

@@ -110,10 +110,10 @@ class RowsFile:
         """
         pa, pq = _arrow()
         try:
-            file = pq.ParquetFile(path)
+            file = pq.ParquetFile(path, page_checksum_verification=True)
         except FileNotFoundError as error:
             raise UsageError(f"{path}: there is no such file; check the spelling") from error
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, ValueError, OSError) as error:
             raise UsageError(
                 f"{path}: not a Parquet file, or one that was cut short ({_first_line(error)}); "
                 "copy or export it again"
@@ -157,7 +157,7 @@ class RowsFile:
                 f"{self.path}: {error}, so that it is damaged, or not as eidetic export wrote it; "
                 "export it again"
             ) from error
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, ValueError, OSError) as error:
             raise UsageError(
                 f"{self.path}: damaged after row {number:,} ({_first_line(error)}); copy or export "
                 "it again"
@@ -172,7 +172,9 @@ def _write(
     count = 0
     # Vectors do not repeat, and a dictionary of them would only be thrown away again.
     texts = [field.name for field in _COLUMNS if field.kind in ("text", "key")]
-    with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts) as writer:
+    with pq.ParquetWriter(
+        file, schema, compression="zstd", use_dictionary=texts, write_page_checksum=True
+    ) as writer:
         for rows in batches:
             columns = [
                 pa.array([getattr(row.record, field.name) for row in rows], type=_type(pa, field))
@@ -246,7 +248,7 @@ def _read_origin(path: Path, metadata: dict[bytes, bytes] | None) -> Origin:
             _text(facts["where"]),
             product,
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(
             f"{path}: what it says of its archive cannot be read ({error!r}); export it again"
         ) from error
