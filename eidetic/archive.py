@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 from os import fspath
-from types import TracebackType
-from typing import Self
 
 from eidetic.browsing import Browsing
 from eidetic.caring import Caring
@@ -19,7 +17,7 @@ from eidetic.presenting import Presenting
 from eidetic.settings import Settings, load_settings
 from eidetic.tidying import Tidying
 from schema import Collection
-from schema.milvus_store import check_archive_name
+from schema.archives import check_archive_name
 
 
 def open(
@@ -83,14 +81,6 @@ class Archive(
         check_archive_name(settings.archive)
         self.settings = settings
         self._opening = Opening(settings, model)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""

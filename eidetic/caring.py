@@ -47,7 +47,7 @@ class Caring(Part):
             index=collection.index,
             store=connection.version,
             uri=connection.uri,
-            capabilities={"bm25": connection.capabilities.bm25},
+            capabilities={"bm25": store.can_match_words},
             roots=tuple(
                 RootStatus(root.id, root.location, store.count(f'root == "{root.id}"'))
                 for root in load_roots(self.settings.roots_file)

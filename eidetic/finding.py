@@ -17,6 +17,7 @@ from search import (
     PreparedImage,
     Query,
     Row,
+    Sort,
     arranged_answer,
     build_query,
     image_term,
@@ -34,6 +35,9 @@ class Finding(Part):
         k: int = DEFAULT_K,
         offset: int = 0,
         where: str = "",
+        words: bool = True,
+        likely: bool = False,
+        sort: Sort = "score",
         fold: bool = False,
         diversity: float | None = None,
         local_files: bool = True,
@@ -48,6 +52,9 @@ class Finding(Part):
             k: How many hits.
             offset: How many of the best to pass over.
             where: A Milvus boolean expression over the fields of a row.
+            words: Whether words are looked for in names and metadata too, where the store can.
+            likely: Whether to leave out hits that are only the nearest there are.
+            sort: In which order the likely hits come; see `search.query.Sort`.
             fold: Whether hits of one burst, or of one image in several versions, are folded under
                 the best of them; k and the offset then count what is shown.
             diversity: How much it counts that hits differ from each other, from 0 to 1, see
@@ -65,7 +72,17 @@ class Finding(Part):
             StoreError: Milvus failed.
         """
         given = [i if isinstance(i, PreparedImage) else fspath(i) for i in images]
-        query = build_query(text, given, k=k, offset=offset, where=where, local_files=local_files)
+        query = build_query(
+            text,
+            given,
+            k=k,
+            offset=offset,
+            where=where,
+            words=words,
+            likely=likely,
+            sort=sort,
+            local_files=local_files,
+        )
         return self._answer(query, Arrangement(fold, diversity), descriptions=descriptions)
 
     def similar(
@@ -112,7 +129,13 @@ class Finding(Part):
             store, encoder = self._opening.described(), self._opening.description_encoder
             model = store.collection.model
         started = time.perf_counter()
-        shown = arranged_answer(query, arrangement, store=store, encoder=encoder)
+        shown = arranged_answer(
+            query,
+            arrangement,
+            store=store,
+            encoder=encoder,
+            calibration=self._opening.calibration,
+        )
         took_ms = (time.perf_counter() - started) * 1000
         return Hits.of(
             shown,

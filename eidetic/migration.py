@@ -211,7 +211,7 @@ class _Migration:
         with self._opening.writing("migrate", wait_s=inf):
             more, rows = copy_rows(old, new)
             result = self._judge(old, new, Settled(rows=rows, before=rows), written + more)
-            switch(self._connection, self._settings.archive, old.collection, new.collection)
+            self._switch(old, new)
             # Its entries hold: the same rows of the same files.
             known.hand_over(new.collection.uid)
         return result
@@ -230,7 +230,7 @@ class _Migration:
                 result = self._judge(old, new, settled, written)
                 known.close()
                 journal.close()
-                switch(self._connection, self._settings.archive, old.collection, new.collection)
+                self._switch(old, new)
                 replace_journal(file, self._settings.journal_file)
         return result
 
@@ -294,6 +294,11 @@ class _Migration:
             losses=tuple(found.losses),
             recall_at_10=recall,
         )
+
+    def _switch(self, old: OldRows, new: MilvusStore) -> None:
+        switch(self._connection, self._settings.archive, old.collection, new.collection)
+        # Commands would go on asking a running server, which has the old collection open.
+        self._settings.served_file.unlink(missing_ok=True)
 
     def _refuse_losses(self, found: Settled) -> None:
         most = 2 * found.lost > found.before

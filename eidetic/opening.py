@@ -35,7 +35,7 @@ from schema import (
 )
 from schema.index import usable_profile
 from schema.milvus_collection import find_collection
-from search import DescribedRows
+from search import Calibration, DescribedRows
 
 log = logging.getLogger("eidetic")
 
@@ -58,6 +58,7 @@ class Opening:
         self._query_encoder: Encoder | None = None
         self._descriptions: DescriptionStore | None = None
         self._description_encoder: TextEncoder | None = None
+        self.calibration = Calibration(settings.archive_dir)
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""

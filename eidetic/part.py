@@ -4,11 +4,12 @@ from os import PathLike
 
 from eidetic.opening import Opening
 from eidetic.settings import Settings
+from schema.closing import Closing
 
 StrPath = str | PathLike[str]
 
 
-class Part:
+class Part(Closing):
     """A part of `eidetic.archive.Archive`: some of its methods, over its settings and opening."""
 
     settings: Settings

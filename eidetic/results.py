@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self, overload
 
 from schema.descriptions import DescriptionStore
-from schema.records import ImageRecord, Match
+from schema.records import ImageRecord
 from schema.roots import Root
-from search import Shown
+from search import Judged, Shown
 
 _SHOWN = [
     "view",
@@ -45,6 +45,8 @@ class Hit:
         score: Cosine similarity in [-1, 1], higher is better; ``None`` where rows are listed by
             date, because filters alone were asked for.
         path: Absolute path or URL of the file as it can be opened now.
+        likely: Whether it probably is what was asked for, or only the nearest there is; ``None``
+            where rows are listed, or too few are there to tell.
         folded: Hits of the same burst or image that are not shown by themselves; their rank is
             that of this one.
     """
@@ -53,6 +55,7 @@ class Hit:
     score: float | None
     path: str
     record: ImageRecord
+    likely: bool | None = None
     folded: "tuple[Hit, ...]" = ()
 
     @property
@@ -63,16 +66,42 @@ class Hit:
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """Return the keys of `as_dict` in its order."""
-        blank = ImageRecord("", "", "", "", 0, 0, 0, 0, "")
-        return tuple(cls(0, None, "", blank).as_dict())
+        return tuple(cls(0, None, "", _blank("")).as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract; unknown facts are ``None``."""
         facts = {name: getattr(self.record, name) for name in _SHOWN}
         facts |= {"tags": list(self.record.tags), "labels": list(self.record.labels)}
-        head = {"rank": self.rank, "id": self.id, "score": self.score, "path": self.path}
+        head = {"rank": self.rank, "id": self.id, "score": self.score, "likely": self.likely}
         folded = [{"id": e.id, "score": e.score, "path": e.path} for e in self.folded]
-        return head | facts | {"folded": folded}
+        return head | {"path": self.path} | facts | {"folded": folded}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return the hit of what `as_dict` gave; what that leaves out of the row is unknown.
+
+        Raises:
+            KeyError, TypeError: It is not of that form.
+        """
+        facts = {name: told[name] for name in _SHOWN}
+        facts |= {name: tuple(facts[name]) for name in ("tags", "labels")}
+        facts |= {"id": told["id"], "root": "", "path": told["path"], "content": "", "mtime_ns": 0}
+        folded = tuple(
+            cls(told["rank"], each["score"], each["path"], _blank(each["id"]))
+            for each in told["folded"]
+        )
+        return cls(
+            told["rank"],
+            told["score"],
+            told["path"],
+            ImageRecord(**facts),
+            told["likely"],
+            folded,
+        )
+
+
+def _blank(row_id: str) -> ImageRecord:
+    return ImageRecord(row_id, "", "", "", 0, 0, 0, 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +135,11 @@ class Hits(Sequence[Hit]):
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
 
+    @property
+    def are_weak(self) -> bool:
+        """Whether there are hits, and all of them are only the nearest there are."""
+        return bool(self.hits) and all(hit.likely is False for hit in self.hits)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return {
@@ -115,6 +149,12 @@ class Hits(Sequence[Hit]):
             "total_rows": self.total_rows,
             "hits": [hit.as_dict() for hit in self.hits],
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Return the hits of what `as_dict` gave, see `Hit.from_dict`."""
+        hits = tuple(Hit.from_dict(each) for each in told["hits"])
+        return cls(told["query"], told["model"], told["took_ms"], told["total_rows"], hits)
 
     @classmethod
     def of(
@@ -204,9 +244,10 @@ def capture_time(record: ImageRecord) -> str:
 def _hit(rank: int, shown: Shown, roots: Mapping[str, Root]) -> Hit:
     folded = tuple(_hit(rank, Shown(hit), roots) for hit in shown.folded)
     found = shown.hit
-    if isinstance(found, Match):
-        return Hit(rank, found.score, locate(found.record, roots), found.record, folded)
-    return Hit(rank, None, locate(found, roots), found, folded)
+    if isinstance(found, Judged):
+        path = locate(found.record, roots)
+        return Hit(rank, found.score, path, found.record, found.likely, folded)
+    return Hit(rank, None, locate(found, roots), found, folded=folded)
 
 
 def locate(record: ImageRecord, roots: Mapping[str, Root]) -> str:

@@ -74,6 +74,11 @@ class Settings:
         return self.archive_dir / "text_models.json"
 
     @property
+    def served_file(self) -> Path:
+        """Where a running server of the archive answers, see `eidetic.served`."""
+        return self.archive_dir / "server.note"
+
+    @property
     def store_uri(self) -> str:
         """Where the rows are."""
         return self.uri or str(self.archive_dir / "milvus.db")

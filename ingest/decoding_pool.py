@@ -18,11 +18,10 @@ import tempfile
 import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from ingest.decoding import Decoded, Job
 from ingest.decoding_wire import READY, Failure, Refusal, receive_frame, send_frame
+from schema.closing import Closing
 from schema.errors import EideticError, ImageUnreadable, SkipReason
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """There is a worker for every core."""
 
 
-class DecodingPool:
+class DecodingPool(Closing):
     """Does jobs in worker processes, as many at a time as threads ask. Safe in many threads."""
 
     def __init__(self, *, module: str = "", time_limit_s: float = TIME_LIMIT_S) -> None:
@@ -58,14 +57,6 @@ class DecodingPool:
         self._all: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._is_closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def decode(self, job: Job, data: bytes, *, name: str = "") -> Decoded:
         """Do one job in a worker, and wait for it.

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from ingest.entries import Entry
 from ingest.journal_file import cannot_use, is_damage, remove_journal
+from schema.closing import Closing
 from schema.records import ImageRecord, Vector
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ _BELOW = (
 )
 
 
-class Journal:
+class Journal(Closing):
     """The open journal of one collection. Safe to use from many threads.
 
     Attributes:
@@ -117,14 +117,6 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             raise cannot_use(path, error) from error
         return cls(connection, str(path))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; calling it twice is no error."""

@@ -6,8 +6,6 @@ is for `eidetic.originals` to say.
 """
 
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 from embed.images import MAX_FILE_BYTES
 from ingest.filesystems import Filesystem
@@ -18,25 +16,18 @@ from ingest.sources.members import leads_outside
 from ingest.sources.remote import RemoteSource
 from ingest.walk import FoundFile, Unwalkable
 from ingest.worklist import WorkItem
+from schema.closing import Closing
 from schema.errors import ImageUnreadable, SkipReason
 from schema.records import ImageRecord
 from schema.roots import Root
 
 
-class Originals:
+class Originals(Closing):
     """Reads the files of rows. What it opens for one is kept for the next, until `close`."""
 
     def __init__(self) -> None:
         self._remote: dict[Root, RemoteSource] = {}
         self._packed: dict[Root, _Packed] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of handles and connections; calling it twice is no error."""

@@ -7,7 +7,7 @@ import numpy as np
 from embed.encoder import Encoder
 from embed.resizing import Pixels
 from schema.filters import Filter
-from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+from schema.records import Embedded, ImageRecord, Match, Vector, Vectors, Worded
 from schema.store import Collection, Store
 
 
@@ -20,6 +20,10 @@ class ReadOnlyStore:
     @property
     def collection(self) -> Collection:
         return self._store.collection
+
+    @property
+    def can_match_words(self) -> bool:
+        return self._store.can_match_words
 
     def upsert(self, rows: Sequence[Embedded]) -> int:  # noqa: ARG002
         return 0
@@ -44,11 +48,19 @@ class ReadOnlyStore:
     ) -> list[list[Match]]:
         return self._store.search(queries, k, where=where, filters=filters, offset=offset)
 
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        return self._store.match_words(words, k, where=where, filters=filters)
+
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         return self._store.iterate(where, filters)
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         return self._store.iterate_vectors(where)
+
+    def sample_vectors(self, n: int) -> Vectors:
+        return self._store.sample_vectors(n)
 
     def count(self, where: str = "") -> int:
         return self._store.count(where)

@@ -24,6 +24,7 @@ from schema.records import (
     Vector,
     Vectors,
     View,
+    Worded,
     content_hash,
     row_id,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Vector",
     "Vectors",
     "View",
+    "Worded",
     "content_hash",
     "load_roots",
     "row_id",

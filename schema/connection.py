@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from schema import lite
+from schema.closing import Closing
 from schema.errors import StoreError, StoreUnreachable, UsageError
 from schema.owner import Owner, announce, find_owner, withdraw
 
@@ -42,7 +42,7 @@ class Capabilities:
     bm25: bool
 
 
-class Connection:
+class Connection(Closing):
     """An open connection. Close it, or use it in a ``with`` statement.
 
     The embedded store is opened in this process or, where another process of the same user has it
@@ -83,14 +83,6 @@ class Connection:
         self._reopening = threading.RLock()
         self._connect()
         self.capabilities = _capabilities(self.version, embedded=self.embedded)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the channel and, for the embedded store, release its folder."""

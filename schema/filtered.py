@@ -14,7 +14,7 @@ import numpy as np
 
 from schema.filters import Filter, passes, push_down
 from schema.index import MAX_LIMIT
-from schema.records import MAX_SCORE, MIN_SCORE, Match, Vectors
+from schema.records import MAX_SCORE, MIN_SCORE, Match, Vectors, Worded
 from schema.store import Store
 
 FEW_ROWS = 1000
@@ -57,6 +57,26 @@ def search_filtered(
             fetched *= GROWTH
     ranked = compare_each(store, queries, wanted, pushed, filters)
     return [matches[offset:] for matches in ranked]
+
+
+def words_filtered(
+    store: Store, words: str, k: int, *, where: str, filters: Sequence[Filter]
+) -> list[Worded]:
+    """Return the rows with some of the words that fulfil the filters too, best first.
+
+    Args:
+        store: Asked with expressions alone.
+        where: A Milvus boolean expression that must hold besides the filters.
+    """
+    pushed = push_down(where, filters)
+    fetched = k if all(each.is_exact for each in filters) else max(GROWTH * k, MIN_FETCHED)
+    while True:
+        fetched = min(fetched, MAX_LIMIT)
+        found = store.match_words(words, fetched, where=pushed)
+        fit = [row for row in found if passes(row.record, filters)]
+        if len(fit) >= k or len(found) < fetched or fetched == MAX_LIMIT:
+            return fit[:k]
+        fetched *= GROWTH
 
 
 def compare_each(

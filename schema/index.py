@@ -57,6 +57,19 @@ PROFILES: Mapping[str, IndexProfile] = {
 DEFAULT_PROFILE = "hnsw"
 
 
+def check_page(k: int, offset: int) -> None:
+    """Refuse a page that no Milvus returns.
+
+    Raises:
+        UsageError: There is nothing on it, or it lies beyond `MAX_LIMIT`.
+    """
+    if k < 1 or offset < 0 or k + offset > MAX_LIMIT:
+        raise UsageError(
+            f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and both "
+            f"together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
+        )
+
+
 def find_profile(name: str, *, embedded: bool) -> IndexProfile:
     """Return the profile of that name.
 

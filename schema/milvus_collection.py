@@ -4,15 +4,15 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from schema.closing import Closing
 from schema.connection import Connection
 from schema.errors import ArchiveMismatch, StoreError
 from schema.fields import SPARSE_FIELD, VECTOR_FIELD
-from schema.index import PROFILES, find_profile
+from schema.index import MAX_LIMIT, PROFILES, find_profile
 from schema.lite import drop_indexes
 from schema.records import Vector, Vectors
 from schema.store import ROWS_PER_BATCH, Collection
@@ -33,7 +33,7 @@ class _Reopened(Exception):
     """Another process that had the store open has ended in the middle of an iteration."""
 
 
-class MilvusCollection:
+class MilvusCollection(Closing):
     """One collection with a primary key ``id`` and a vector, over pymilvus.
 
     Reads see the writes made through this object. `close` waits until the written rows are visible
@@ -48,14 +48,6 @@ class MilvusCollection:
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
         connection.on_reopened.append(self._prepare)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows by id; ids that are not there are no error."""
@@ -74,6 +66,21 @@ class MilvusCollection:
         for page in self._pages(where, ["id", VECTOR_FIELD]):
             vectors = np.array([row[VECTOR_FIELD] for row in page], dtype=np.float32)
             yield [row["id"] for row in page], vectors
+
+    def sample_vectors(self, n: int) -> Vectors:
+        """Return the vectors of about n rows drawn by chance: shape (rows, dim), float32."""
+        total = self.count()
+        # Ids are hexadecimal digits of a hash: those below a bound are a share of the rows.
+        bound = "g" if total <= n else f"{int(n / total * 16**12):012x}"
+        rows = self._read(
+            f"read a sample of {n} rows",
+            "query",
+            filter=f'id < "{bound}"',
+            limit=min(2 * n, MAX_LIMIT),
+            output_fields=[VECTOR_FIELD],
+        )
+        vectors = np.array([row[VECTOR_FIELD] for row in rows], dtype=np.float32)
+        return vectors.reshape(-1, self.collection.dim)
 
     def count(self, where: str = "") -> int:
         """Return how many rows match."""
@@ -303,6 +310,15 @@ def find_collection(
             f"Eidetic reads version {version}; {advice}"
         )
     return found
+
+
+def has_field(connection: Connection, collection: Collection, field: str) -> bool:
+    """Return whether a collection was made with a field."""
+    facts = connection.call(
+        f"open {collection.name!r}",
+        lambda client: client.describe_collection(collection.name, **connection.patience),
+    )
+    return any(each["name"] == field for each in facts["fields"])
 
 
 def _properties(collection: Collection) -> dict[str, str]:

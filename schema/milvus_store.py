@@ -1,40 +1,50 @@
 """The rows of one archive in a Milvus collection, embedded or on a server."""
 
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from schema.archives import check_archive_name, known_archives
 from schema.connection import Connection
-from schema.errors import ArchiveMissing, UsageError
+from schema.errors import ArchiveMissing
 from schema.fields import (
     FIELD_NAMES,
     SCHEMA_VERSION,
+    SPARSE_FIELD,
     VECTOR_FIELD,
     from_row,
     milvus_schema,
     to_row,
 )
-from schema.filtered import search_filtered
+from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
-from schema.index import DEFAULT_PROFILE, MAX_LIMIT
+from schema.index import DEFAULT_PROFILE, check_page
 from schema.milvus_collection import (
     ROWS_PER_CALL,
     MilvusCollection,
     create_collection,
     find_collection,
+    has_field,
     name_collection,
 )
-from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors
+from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors, Worded
 from schema.store import Collection
-
-ARCHIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 class MilvusStore(MilvusCollection):
     """A `schema.store.Store` over pymilvus. Safe to read from many threads; write from one."""
+
+    def __init__(self, connection: Connection, collection: Collection, *, bm25: bool) -> None:
+        """Use ``open`` or ``create``.
+
+        Args:
+            bm25: Whether the collection has the field that BM25 needs. A collection that an older
+                server made has not, whatever the server can by now.
+        """
+        super().__init__(connection, collection)
+        self.can_match_words = bm25 and connection.capabilities.bm25
 
     @classmethod
     def open(cls, connection: Connection, archive: str) -> Self:
@@ -54,7 +64,7 @@ class MilvusStore(MilvusCollection):
         if collection is None:
             raise ArchiveMissing(
                 f"there is no archive {archive!r} at {connection.uri}"
-                f"{_known(list_archives(connection))}; make it with the same options and: "
+                f"{known_archives(connection)}; make it with the same options and: "
                 f"eidetic --archive {archive} ingest FOLDER"
             )
         return cls.of(connection, collection)
@@ -62,7 +72,8 @@ class MilvusStore(MilvusCollection):
     @classmethod
     def of(cls, connection: Connection, collection: Collection) -> Self:
         """Open a collection of this version that is known already, and load it for searching."""
-        store = cls(connection, collection)
+        bm25 = has_field(connection, collection, SPARSE_FIELD)
+        store = cls(connection, collection, bm25=bm25)
         store._prepare()
         return store
 
@@ -102,7 +113,7 @@ class MilvusStore(MilvusCollection):
         create_collection(
             connection, alias or archive, collection, milvus_schema(dim, bm25=bm25), has_words=bm25
         )
-        return cls(connection, collection)
+        return cls(connection, collection, bm25=bm25)
 
     def upsert(self, rows: Sequence[Embedded]) -> int:
         cut = 0
@@ -125,11 +136,7 @@ class MilvusStore(MilvusCollection):
         filters: Sequence[Filter] = (),
         offset: int = 0,
     ) -> list[list[Match]]:
-        if k < 1 or offset < 0 or k + offset > MAX_LIMIT:
-            raise UsageError(
-                f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and "
-                f"both together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
-            )
+        check_page(k, offset)
         if filters:
             return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
         found = self._read(
@@ -145,6 +152,27 @@ class MilvusStore(MilvusCollection):
             search_params=self._profile.search_params(k + offset),
         )
         return [[_match(hit) for hit in hits] for hits in found]
+
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        if not self.can_match_words:
+            return []
+        if filters:
+            return words_filtered(self, words, k, where=where, filters=filters)
+        (found,) = self._read(
+            "search the words",
+            "search",
+            where=where,
+            data=[words],
+            anns_field=SPARSE_FIELD,
+            limit=k,
+            filter=where,
+            output_fields=list(FIELD_NAMES),
+            search_params={"metric_type": "BM25", "params": {}},
+        )
+        # Milvus Lite calls the score a distance and gives it a minus.
+        return [Worded(from_row(hit["entity"]), abs(float(hit["distance"]))) for hit in found]
 
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):
@@ -164,34 +192,6 @@ class MilvusStore(MilvusCollection):
             step = ids[start : start + ROWS_PER_CALL]
             records, vectors = self.get(step), self.vectors(step)
             self.upsert([Embedded(records[row], vectors[row]) for row in step])
-
-
-def check_archive_name(archive: str) -> None:
-    """Refuse a name that Milvus could not take for an alias.
-
-    Raises:
-        UsageError: The name does not match `ARCHIVE_NAME`.
-    """
-    if not ARCHIVE_NAME.fullmatch(archive):
-        raise UsageError(
-            f"archive name {archive!r}: a name starts with a letter and has at most 64 letters, "
-            "digits and underscores"
-        )
-
-
-def list_archives(connection: Connection) -> list[str]:
-    """Return the names of the archives at the connected store, sorted."""
-    names = connection.call(
-        "list archives",
-        lambda client: client.list_collections(**connection.patience),
-    )
-    # Collections that belong to an archive have names that no archive can have.
-    archives = {name.rpartition("__")[0] for name in names if "__" in name}
-    return sorted(name for name in archives if ARCHIVE_NAME.fullmatch(name))
-
-
-def _known(archives: list[str]) -> str:
-    return f" (there: {', '.join(archives)})" if archives else ""
 
 
 def _match(hit: Any) -> Match:

@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from schema.closing import Closing
 from schema.errors import UsageError
 from schema.fields import FIELDS, SCHEMA_VERSION, VECTOR_FIELD
 from schema.parquet_rows import BadRow, Reading, read_rows
@@ -87,7 +88,7 @@ def write_rows(path: Path, batches: Iterable[Sequence[Embedded]], origin: Origin
     return count
 
 
-class RowsFile:
+class RowsFile(Closing):
     """A file that `write_rows` wrote, open. Use it in a ``with`` statement.
 
     Attributes:
@@ -125,12 +126,6 @@ class RowsFile:
         except BaseException:
             file.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; calling it twice is no error."""

@@ -118,6 +118,18 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Worded:
+    """One row that has words of a query in its text.
+
+    Attributes:
+        bm25: How well by BM25, above 0, higher is better. Comparable within one answer only.
+    """
+
+    record: ImageRecord
+    bm25: float
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One neighbour of a query vector.
 

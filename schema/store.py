@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
+from schema.bm25 import bm25
+from schema.closing import Closing
 from schema.errors import ArchiveMismatch, UsageError
 from schema.filters import Filter, passes
-from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+from schema.records import Embedded, ImageRecord, Match, Vector, Vectors, Worded
 
 ROWS_PER_BATCH = 4000
 """What an iteration holds at a time: with 1,024 dimensions a message of 16 MB, a quarter of what a
@@ -69,6 +70,11 @@ class Store(Protocol):
     @property
     def collection(self) -> Collection: ...
 
+    @property
+    def can_match_words(self) -> bool:
+        """Whether `match_words` finds anything here."""
+        ...
+
     def upsert(self, rows: Sequence[Embedded]) -> int:
         """Write rows, replacing those of the same id; return how many values were cut to fit."""
         ...
@@ -106,6 +112,20 @@ class Store(Protocol):
         """
         ...
 
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        """Return the k rows whose text has some of the words, best by BM25 first.
+
+        Args:
+            words: With spaces between them; case does not matter.
+            where: As in `search`; so are ``filters``.
+
+        Raises:
+            UsageError: The expression does not parse or names an unknown field.
+        """
+        ...
+
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         """Yield every matching row in the order of their ids, with memory bounded by a batch."""
         ...
@@ -114,6 +134,13 @@ class Store(Protocol):
         """Yield the matching rows' ids and vectors by the batch, in no particular order.
 
         Vectors are as they are stored: shape (n, dim), float32, whatever their norm.
+        """
+        ...
+
+    def sample_vectors(self, n: int) -> Vectors:
+        """Return the vectors of about n rows drawn by chance, or of all where there are fewer.
+
+        The draw is by the ids, which are hashes: while the rows stay, so does the sample.
         """
         ...
 
@@ -126,24 +153,18 @@ class Store(Protocol):
         ...
 
 
-class MemoryStore:
+class MemoryStore(Closing):
     """A store in a dictionary with exact search, for tests of what stands around a store.
 
     It evaluates filters by their predicates and has no filter language: a ``where`` other than ""
     is a `UsageError`, except ``root == "ID"``, which the ingestion needs.
     """
 
+    can_match_words = True
+
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self._rows: dict[str, Embedded] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
 
     def upsert(self, rows: Sequence[Embedded]) -> int:
         for row in rows:
@@ -183,6 +204,18 @@ class MemoryStore:
             for n, ranked in enumerate(order)
         ]
 
+    def match_words(
+        self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()
+    ) -> list[Worded]:
+        rows = [row.record for row in self._select(where)]
+        scores = bm25([record.text for record in rows], words)
+        found = [
+            Worded(record, score)
+            for record, score in zip(rows, scores, strict=True)
+            if score > 0 and passes(record, filters)
+        ]
+        return sorted(found, key=lambda row: -row.bm25)[:k]
+
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         rows = [row.record for row in self._select(where) if passes(row.record, filters)]
         yield from sorted(rows, key=lambda record: record.id)
@@ -191,6 +224,11 @@ class MemoryStore:
         rows = iter(self._select(where))
         while batch := list(islice(rows, ROWS_PER_BATCH)):
             yield [row.record.id for row in batch], np.stack([row.vector for row in batch])
+
+    def sample_vectors(self, n: int) -> Vectors:
+        ids = sorted(self._rows)[:n]
+        rows = [self._rows[i].vector for i in ids]
+        return np.stack(rows) if rows else np.empty((0, self.collection.dim), dtype=np.float32)
 
     def count(self, where: str = "") -> int:
         return len(self._select(where))

@@ -1,6 +1,7 @@
 """From a question to the rows that answer it, and how well they do."""
 
 from search.arrange import Arrangement, Shown, arranged_answer
+from search.calibration import Calibration
 from search.captions import Captioned, read_captions
 from search.classify import (
     Classification,
@@ -27,6 +28,7 @@ from search.query import (
     PreparedImage,
     Query,
     Row,
+    Sort,
     Term,
     Text,
     build_query,
@@ -34,6 +36,7 @@ from search.query import (
     read_filters,
     text_term,
 )
+from search.relevance import Judged
 from search.selection import only_filters
 from search.suggest import Suggestion, Suggestions, suggest
 from search.tagging import DEFAULT_TAG_THRESHOLD, LabelCount, Tagging, tag, untag
@@ -45,6 +48,7 @@ __all__ = [
     "DEFAULT_TEMPLATE",
     "DUPLICATE_THRESHOLD",
     "Arrangement",
+    "Calibration",
     "Captioned",
     "Classification",
     "Classified",
@@ -54,6 +58,7 @@ __all__ = [
     "Facets",
     "Failure",
     "Image",
+    "Judged",
     "LabelCount",
     "LabelScore",
     "PreparedImage",
@@ -62,6 +67,7 @@ __all__ = [
     "Recall",
     "Row",
     "Shown",
+    "Sort",
     "Subject",
     "Suggestion",
     "Suggestions",

@@ -9,12 +9,14 @@ from schema.errors import UsageError
 from schema.index import MAX_LIMIT
 from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
+from search.calibration import Calibration
 from search.diversity import POOL, check_diversity, diversify
 from search.engine import LoadEncoder, answer
 from search.folding import Fold, fold
 from search.query import Query
+from search.relevance import Judged
 
-Found = Match | ImageRecord
+Found = Judged | ImageRecord
 
 FETCHED_PER_SHOWN = 4
 MIN_FETCHED = 100
@@ -48,7 +50,12 @@ class Shown:
 
 
 def arranged_answer(
-    query: Query, arrangement: Arrangement, *, store: Store, encoder: LoadEncoder
+    query: Query,
+    arrangement: Arrangement,
+    *,
+    store: Store,
+    encoder: LoadEncoder,
+    calibration: Calibration | None = None,
 ) -> list[Shown]:
     """Return what a query asks for, see `search.engine.answer`, arranged.
 
@@ -59,7 +66,8 @@ def arranged_answer(
         UsageError: Hits that differ are asked for and there is nothing to look for.
     """
     if arrangement == Arrangement():
-        return [Shown(hit) for hit in answer(query, store=store, encoder=encoder)]
+        hits = answer(query, store=store, encoder=encoder, calibration=calibration)
+        return [Shown(hit) for hit in hits]
     if arrangement.diversity is not None and not query.terms:
         raise UsageError(
             "rows that filters alone choose are listed by date and have no relevance to weigh "
@@ -68,7 +76,7 @@ def arranged_answer(
     needed = query.offset + query.k
     if arrangement.diversity is not None:
         needed = -(-needed // POOL) * POOL
-    found, folds, vectors = _fetch(query, needed, arrangement, store, encoder)
+    found, folds, vectors = _fetch(query, needed, arrangement, store, encoder, calibration)
     if arrangement.diversity is not None:
         folds = _in_pools(found, folds[:needed], vectors, arrangement.diversity)
     return [
@@ -78,14 +86,20 @@ def arranged_answer(
 
 
 def _fetch(
-    query: Query, needed: int, arrangement: Arrangement, store: Store, encoder: LoadEncoder
+    query: Query,
+    needed: int,
+    arrangement: Arrangement,
+    store: Store,
+    encoder: LoadEncoder,
+    calibration: Calibration | None,
 ) -> tuple[list[Found], list[Fold], list[Vector]]:
     """Return hits enough to show so many, how they are folded, and their vectors."""
     asked = max(FETCHED_PER_SHOWN * needed, MIN_FETCHED) if arrangement.fold else needed
     while True:
         # More than the store can give is refused there, for what was asked for and no more.
         asked = max(min(asked, MAX_LIMIT), query.offset + query.k)
-        hits = answer(replace(query, k=asked, offset=0), store=store, encoder=encoder)
+        wider = replace(query, k=asked, offset=0)
+        hits = answer(wider, store=store, encoder=encoder, calibration=calibration)
         found, vectors = _with_vectors(hits, store)
         if arrangement.fold and found:
             folds = fold([_record(hit) for hit in found], np.stack(vectors))

@@ -11,14 +11,16 @@ from schema.descriptions import DescriptionStore
 from schema.errors import UsageError
 from schema.filtered import FEW_ROWS, GROWTH, MIN_FETCHED, compare_each
 from schema.filters import Filter, passes, push_down
-from schema.index import MAX_LIMIT
+from schema.index import MAX_LIMIT, check_page
 from schema.milvus_collection import ROWS_PER_CALL
-from schema.records import Embedded, ImageRecord, Match, Vector, Vectors
+from schema.records import Embedded, ImageRecord, Match, Vector, Vectors, Worded
 from schema.store import Collection, Store
 
 
 class DescribedRows:
     """A `schema.store.Store` of an archive's rows with the vectors of their texts; read only."""
+
+    can_match_words = False
 
     def __init__(self, rows: Store, descriptions: DescriptionStore) -> None:
         """Join two stores; whoever opened them closes them.
@@ -43,12 +45,8 @@ class DescribedRows:
         filters: Sequence[Filter] = (),
         offset: int = 0,
     ) -> list[list[Match]]:
+        check_page(k, offset)
         wanted = k + offset
-        if k < 1 or offset < 0 or wanted > MAX_LIMIT:
-            raise UsageError(
-                f"k={k} with offset {offset}: k must be at least 1, the offset at least 0, and "
-                f"both together at most {MAX_LIMIT:,}; narrow the search with a filter instead"
-            )
         pushed = push_down(where, filters)
         is_free = not where.strip() and not filters
         if is_free or self._rows.count(pushed) > FEW_ROWS:
@@ -76,6 +74,20 @@ class DescribedRows:
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
         return self._descriptions.vectors(ids)
+
+    def match_words(
+        self,
+        words: str,  # noqa: ARG002 - of the Protocol
+        k: int,  # noqa: ARG002
+        *,
+        where: str = "",  # noqa: ARG002
+        filters: Sequence[Filter] = (),  # noqa: ARG002
+    ) -> list[Worded]:
+        """Find nothing: descriptions are searched by what they mean."""
+        return []
+
+    def sample_vectors(self, n: int) -> Vectors:
+        return self._descriptions.sample_vectors(n)
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         for ids, vectors in self._descriptions.iterate_vectors():

@@ -1,6 +1,7 @@
 """From a query to the rows that answer it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -11,40 +12,56 @@ from embed.scoring import takes_no_images
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
 from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
-from search.exclusion import search_without
+from search.calibration import Calibration
+from search.exclusion import Exclusion
+from search.fusion import Keep, Nearest, fuse
+from search.lexical import rank_by_words
 from search.listing import list_rows
+from search.page import select
 from search.query import Image, PreparedImage, Query, Row, Term, Text
+from search.relevance import Judged, draw_line
 
 LoadEncoder = Callable[[], TextEncoder]
 """Returns the encoder, loading it at the first call. Only an `Encoder` can be asked for images."""
 
 
-def answer(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match] | list[ImageRecord]:
+def answer(
+    query: Query, *, store: Store, encoder: LoadEncoder, calibration: Calibration | None = None
+) -> list[Judged] | list[ImageRecord]:
     """Return what a query asks for: matches by score, or rows by date where it has no terms."""
     if query.terms:
-        return search(query, store=store, encoder=encoder)
+        return search(query, store=store, encoder=encoder, calibration=calibration)
     return list_rows(query, store=store)
 
 
-def search(query: Query, *, store: Store, encoder: LoadEncoder) -> list[Match]:
-    """Return the matches of a query with terms, best first.
+def search(
+    query: Query, *, store: Store, encoder: LoadEncoder, calibration: Calibration | None = None
+) -> list[Judged]:
+    """Return the matches of a query with terms in its order, each judged.
 
     Args:
         encoder: Called only where words or an image must be encoded.
+        calibration: What is kept from query to query; ``None`` to keep nothing.
 
     Raises:
         UsageError: A row or the filter is unknown to the store, or the terms cancel out.
         NoUsableImage: A query image cannot be decoded.
         StoreError: The store does not answer, or answers with an error.
     """
-    vector = embed_query(query, store=store, encoder=encoder)
+    calibration = calibration or Calibration()
+    wanted = embed_query(query, store=store, encoder=encoder)
+    aim, nearest = wanted, _nearest(query, wanted, store)
+    keep: Keep = _all
     if query.excluded:
         excluded = np.stack([_embed(term, store, encoder) for term in query.excluded])
-        return search_without(query, vector, excluded, store=store)
-    (matches,) = store.search(
-        vector[None], query.k, where=query.where, filters=query.filters, offset=query.offset
-    )
-    return matches
+        sample = calibration.sample(store).vectors
+        exclusion = Exclusion(query, wanted, excluded, store=store, sample=sample)
+        aim, nearest, keep = exclusion.aim, exclusion.nearest, exclusion.keep
+    lists = rank_by_words(query, store)
+    ranked = partial(fuse, lists, aim=aim, nearest=nearest, keep=keep, store=store)
+    line = draw_line(query, wanted, store=store, encoder=encoder, calibration=calibration)
+    worded = frozenset(row.record.id for rows in lists for row in rows if row.is_whole)
+    return select(query, ranked if lists else nearest, line, worded=worded, store=store)
 
 
 def embed_query(query: Query, *, store: Store, encoder: LoadEncoder) -> Vector:
@@ -73,6 +90,20 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
     except ImageUnreadable as error:
         raise NoUsableImage(f"query image {image.name}: {error}") from error
     return encoder.resizing.apply(decoded.image)
+
+
+def _nearest(query: Query, aim: Vector, store: Store) -> Nearest:
+    def nearest(k: int, offset: int) -> list[Match]:
+        (matches,) = store.search(
+            aim[None], k, where=query.where, filters=query.filters, offset=offset
+        )
+        return matches
+
+    return nearest
+
+
+def _all(matches: list[Match]) -> list[Match]:
+    return matches
 
 
 def _embed(term: Term, store: Store, encoder: LoadEncoder) -> Vector:

@@ -9,14 +9,11 @@ the excluded text's cosines with a sample of rows. `scripts/benchmarks/exclusion
 measures this rule against subtraction alone; `docs/search.md` has the figures.
 """
 
-from itertools import islice
-
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.encoder import unit
-from schema.errors import UsageError
-from schema.index import MAX_LIMIT
+from schema.index import MAX_LIMIT, check_page
 from schema.records import Match, Vector, Vectors
 from schema.store import Store
 from search.query import Query
@@ -40,50 +37,75 @@ MIN_FETCHED = 100
 GROWTH = 4
 
 
-def search_without(query: Query, wanted: Vector, excluded: Vectors, *, store: Store) -> list[Match]:
-    """Return the matches of a query that do not show what it excludes, best first.
+class Exclusion:
+    """What a query leaves out, as a rule on matches.
 
-    Scores are cosines with the query's vector, of which a part of what is excluded is taken. Rows
-    are looked at in growing numbers until enough are left, up to the `MAX_LIMIT` nearest.
-
-    Args:
-        wanted: The vector of what is looked for: shape (dim,), float32, unit norm.
-        excluded: The vectors of what is left out: shape (n, dim), float32, unit norm.
-
-    Raises:
-        UsageError: The filter is unknown to the store, or the page lies beyond `MAX_LIMIT`.
-        StoreError: The store does not answer, or answers with an error.
+    Attributes:
+        aim: What is searched for: the wanted vector less a part of what is excluded; shape (dim,),
+            float32, unit norm. Scores are cosines with it.
     """
-    needed = query.k + query.offset
-    if needed > MAX_LIMIT:
-        raise UsageError(
-            f"k={query.k} with offset {query.offset}: both together are at most {MAX_LIMIT:,}; "
-            "narrow the search with a filter instead"
-        )
-    aim = unit((wanted - SUBTRACTED * excluded.mean(axis=0))[None])
-    limits = _limits(excluded, store)
-    kept: list[Match] = []
-    seen = 0
-    fetched = max(FETCHED_PER_WANTED * needed, MIN_FETCHED)
-    while True:
-        fetched = min(fetched, MAX_LIMIT)
-        (found,) = store.search(aim, fetched, where=query.where, filters=query.filters)
-        kept += _without(found[seen:], wanted, excluded, limits, store)
-        seen = len(found)
-        if len(kept) >= needed or seen < fetched or fetched == MAX_LIMIT:
-            return kept[query.offset : needed]
-        fetched *= GROWTH
+
+    def __init__(
+        self, query: Query, wanted: Vector, excluded: Vectors, *, store: Store, sample: Vectors
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            sample: Vectors of rows drawn by chance: shape (rows, dim), float32, unit norm.
+            wanted: The vector of what is looked for: shape (dim,), float32, unit norm.
+            excluded: The vectors of what is left out: shape (n, dim), float32, unit norm.
+        """
+        self.aim = unit((wanted - SUBTRACTED * excluded.mean(axis=0))[None])[0]
+        self._query = query
+        self._wanted = wanted
+        self._excluded = excluded
+        self._store = store
+        self._limits = _limits(excluded, sample)
+
+    def nearest(self, k: int, offset: int) -> list[Match]:
+        """Return the matches that are left, ranked offset to offset + k, best first.
+
+        Rows are looked at in growing numbers until enough are left, up to the `MAX_LIMIT` nearest.
+
+        Raises:
+            UsageError: The filter is unknown to the store, or the page lies beyond `MAX_LIMIT`.
+            StoreError: The store does not answer, or answers with an error.
+        """
+        check_page(k, offset)
+        query, needed = self._query, k + offset
+        kept: list[Match] = []
+        seen = 0
+        fetched = max(FETCHED_PER_WANTED * needed, MIN_FETCHED)
+        while True:
+            fetched = min(fetched, MAX_LIMIT)
+            (found,) = self._store.search(
+                self.aim[None], fetched, where=query.where, filters=query.filters
+            )
+            kept += self.keep(found[seen:])
+            seen = len(found)
+            if len(kept) >= needed or seen < fetched or fetched == MAX_LIMIT:
+                return kept[offset:needed]
+            fetched *= GROWTH
+
+    def keep(self, matches: list[Match]) -> list[Match]:
+        """Return the matches that do not show what is excluded, in their order."""
+        stored = self._store.vectors([match.record.id for match in matches])
+        # A row may be deleted between the two reads.
+        matches = [match for match in matches if match.record.id in stored]
+        if not matches:
+            return []
+        vectors = np.stack([stored[match.record.id] for match in matches])
+        cosines = vectors @ self._excluded.T
+        limit = (vectors @ self._wanted)[:, None] if self._limits is None else self._limits
+        kept = np.flatnonzero((cosines <= limit).all(axis=1))
+        return [matches[n] for n in kept]
 
 
-def _limits(excluded: Vectors, store: Store) -> NDArray[np.float32] | None:
-    """Return the cosine above which a row shows each excluded thing; ``None`` without a sample.
-
-    Ids are hashes, so that the rows that come first are a sample drawn by chance.
-    """
-    sample = [vectors for _, vectors in islice(store.iterate_vectors(), 1)]
-    if not sample or len(sample[0]) < MIN_SAMPLE:
+def _limits(excluded: Vectors, sample: Vectors) -> NDArray[np.float32] | None:
+    """Return the cosine above which a row shows each excluded thing; ``None`` without a sample."""
+    if len(sample) < MIN_SAMPLE:
         return None
-    cosines = sample[0] @ excluded.T
+    cosines = sample @ excluded.T
     return np.array([_limit(column) for column in cosines.T], dtype=np.float32)
 
 
@@ -104,22 +126,3 @@ def _limit(cosines: NDArray[np.float32]) -> float:
     if between[best] > TWO_GROUPS * spread**2:
         return float(ranked[best] + ranked[best + 1]) / 2
     return float(mean + MARGIN * spread)
-
-
-def _without(
-    matches: list[Match],
-    wanted: Vector,
-    excluded: Vectors,
-    limits: NDArray[np.float32] | None,
-    store: Store,
-) -> list[Match]:
-    stored = store.vectors([match.record.id for match in matches])
-    # A row may be deleted between the two reads.
-    matches = [match for match in matches if match.record.id in stored]
-    if not matches:
-        return []
-    vectors = np.stack([stored[match.record.id] for match in matches])
-    cosines = vectors @ excluded.T
-    limit = (vectors @ wanted)[:, None] if limits is None else limits
-    kept = np.flatnonzero((cosines <= limit).all(axis=1))
-    return [matches[n] for n in kept]

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from embed.images import MAX_FILE_BYTES
 from embed.resizing import Pixels
@@ -13,6 +14,9 @@ from search.conditions import condition
 from search.grammar import ImagePart, Parsed, QuerySyntaxError, TextPart, parse
 
 DEFAULT_K = 10
+
+Sort = Literal["score", "newest", "oldest", "folder"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ class Query:
         where: A Milvus boolean expression over the fields of a row; "" for all rows.
         excluded: What to leave out; weights do not matter.
         filters: Conditions on a row that must all hold.
+        words: Whether the words of texts are looked for in names and metadata too.
+        likely: Whether to leave out hits that are only the nearest there are.
+        sort: In which order the likely hits come. Rows without a score come newest first.
         text: The question in its normal form, for people.
     """
 
@@ -80,6 +87,9 @@ class Query:
     where: str = ""
     excluded: tuple[Term, ...] = ()
     filters: tuple[Filter, ...] = ()
+    words: bool = True
+    likely: bool = False
+    sort: Sort = "score"
     text: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -96,6 +106,8 @@ class Query:
         for term in self.terms:
             if not 0 < term.weight < float("inf"):
                 raise UsageError(f"weight {term.weight}: a weight is a number above 0")
+        if self.sort not in SORTS:
+            raise UsageError(f"{self.sort!r} is no order of hits; there are {', '.join(SORTS)}")
         if self.k < 1:
             raise UsageError(f"k={self.k}: the number of hits is at least 1")
         if self.offset < 0:
@@ -155,6 +167,9 @@ def build_query(
     k: int = DEFAULT_K,
     offset: int = 0,
     where: str = "",
+    words: bool = True,
+    likely: bool = False,
+    sort: Sort = "score",
     local_files: bool = True,
 ) -> Query:
     """Return the query of some texts in the language of `search.grammar` and of image files.
@@ -163,6 +178,9 @@ def build_query(
         text: One query or several, whose parts then count together.
         images: Image files to find the like of, or images that are decoded already, each as much
             as the words of a text.
+        words: Whether the words of texts are looked for in names and metadata too.
+        likely: Whether to leave out hits that are only the nearest there are.
+        sort: In which order the likely hits come.
         local_files: Whether the text may name image files of this machine.
 
     Raises:
@@ -187,6 +205,9 @@ def build_query(
             _term(part, query, local_files) for query in queries for part in query.excluded
         ),
         filters=tuple(condition(part, query.source) for query in queries for part in query.filters),
+        words=words,
+        likely=likely,
+        sort=sort,
         text=" ".join(
             part for part in map(str, [*queries, Parsed(positives=tuple(named))]) if part
         ),

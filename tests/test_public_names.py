@@ -10,7 +10,7 @@ PUBLIC = {
         "DescriptionStore "
         "EideticError Embedded ImageRecord ImageUnreadable Match MemoryStore MilvusStore "
         "ModelUnavailable NoUsableImage Root SkipReason Store StoreError StoreUnreachable "
-        "UsageError Vector Vectors View content_hash load_roots row_id save_roots "
+        "UsageError Vector Vectors View Worded content_hash load_roots row_id save_roots "
     ),
     "embed": (
         "DecodedImage Encoder ImageHeader Model ModelCheck Pixels RECOMMENDED Resizing Scoring "
@@ -24,13 +24,13 @@ PUBLIC = {
         "default_workers follow ingest plan_scopes refresh_descriptions require_local "
     ),
     "search": (
-        "Arrangement Captioned Classification Classified Count DEFAULT_DIVERSITY DEFAULT_K "
-        "DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD DescribedRows Evaluation "
-        "Facets Failure Image LabelCount LabelScore PreparedImage Query QuerySyntaxError Recall "
-        "Row Shown Subject Suggestion Suggestions Tagging Term Text Unusable answer "
-        "arranged_answer build_query classify classify_rows compare count_facets embed_query "
-        "evaluate find_duplicates image_term only_filters read_captions read_filters search "
-        "suggest tag text_term untag "
+        "Arrangement Calibration Captioned Classification Classified Count DEFAULT_DIVERSITY "
+        "DEFAULT_K DEFAULT_TAG_THRESHOLD DEFAULT_TEMPLATE DUPLICATE_THRESHOLD DescribedRows "
+        "Evaluation Facets Failure Image Judged LabelCount LabelScore PreparedImage Query "
+        "QuerySyntaxError Recall Row Shown Sort Subject Suggestion Suggestions Tagging Term Text "
+        "Unusable answer arranged_answer build_query classify classify_rows compare count_facets "
+        "embed_query evaluate find_duplicates image_term only_filters read_captions read_filters "
+        "search suggest tag text_term untag "
     ),
     "eidetic.tools": ("Answer SmallImage Toolbox "),
     "eidetic": (

@@ -12,7 +12,7 @@ WITH_QUERY = frozenset({"search", "duplicates", "tag"})
 """Commands that take parts of the query language."""
 
 SEARCH_VALUES = frozenset(
-    {"--image", "--where", "--offset", "--count", "-k", "--diversity", "--text-model"}
+    {"--image", "--where", "--offset", "--count", "--sort", "-k", "--diversity", "--text-model"}
     | {"--copy-to", "--link-to", "--gallery", "--labels", "--template", "--threshold"}
 )
 EXCLUDED = re.compile(r"""-(?!k[0-9]+$)([^\W\d_].|[./~"])""", re.DOTALL)

@@ -33,6 +33,12 @@ def status(context: typer.Context) -> None:
         "capabilities": ", ".join(n for n, has in found.capabilities.items() if has) or "none",
         "disk_bytes": human_bytes(found.disk_bytes),
     }
+    facts["words"] = (
+        "names and metadata are searched for a query's words"
+        if found.capabilities["bm25"]
+        else "not searched for in names and metadata, for which the archive must have been made on "
+        "Milvus 2.5 or later, or be embedded; images are found by their vectors alone"
+    )
     roots, told = facts.pop("roots"), found.descriptions
     facts["descriptions"] = f"{told.rows:,} rows, {told.model}" if told else "none"
     print_facts(facts.items())

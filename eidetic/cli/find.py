@@ -1,7 +1,7 @@
 """Commands that find images."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,11 @@ from eidetic.cli.hits_output import (
     Paths,
     Show,
 )
-from eidetic.cli.options import open_archive, options
+from eidetic.cli.options import open_archive, options, settings_of
+
+if TYPE_CHECKING:
+    from eidetic.archive import Archive
+    from eidetic.results import Hits
 
 K = Annotated[int, typer.Option("-k", "--count", help="How many hits.", metavar="K")]
 Where = Annotated[
@@ -56,6 +60,23 @@ def search(
     k: K = 10,
     where: Where = "",
     offset: Offset = 0,
+    words: Annotated[
+        bool,
+        typer.Option(
+            " /--no-words",
+            help="Do not look for the words in names and metadata.",
+            show_default=False,
+        ),
+    ] = True,
+    likely: Annotated[
+        bool, typer.Option("--likely", help="Leave out hits that are only the nearest there are.")
+    ] = False,
+    sort: Annotated[
+        str,
+        typer.Option(
+            help="Order of the likely hits: score, newest, oldest, folder.", metavar="ORDER"
+        ),
+    ] = "score",
     fold: Fold = False,
     diverse: Diverse = False,
     diversity: Diversity = None,
@@ -86,6 +107,9 @@ def search(
 ) -> None:
     """Find images by words, by image, or by both.
 
+    Words are looked for in what images show, and in file names, titles, keywords and places. Hits
+    that are only the nearest there are, and unlikely to be meant, are marked weak.
+
     In a query, -word leaves out, 2:word counts twice, +./ref.jpg looks for the like of an image,
     quotes group. Filters: date:2019..2021-06 camera:nikon lens:sigma in:holidays/ tag:beach
     rating:>=4 near:48.85,2.35,10km type:photo|frame format:heic width:>=3000 height: iso: place:
@@ -99,6 +123,12 @@ def search(
         eidetic search dogs -people 'rating:>=4'
 
         eidetic search 'dogs -"a red car" date:2019'
+
+        eidetic search chelsea 2019-06-15
+
+        eidetic search a beach --no-words
+
+        eidetic search a beach --likely --sort newest -k 100
 
         eidetic search --image me.jpg -k 5
 
@@ -127,18 +157,30 @@ def search(
         gallery=gallery,
         open=open_hits,
     ).check()
-    words = " ".join(query or [])
-    with open_archive(context, text_model=text_model) as archive:
-        hits = archive.search(
-            words if query else (),
-            images=image or (),
-            k=k,
-            where=where,
-            offset=offset,
-            descriptions=descriptions,
-            fold=fold,
-            diversity=_diversity(diverse, diversity),
-        )
+    question: dict[str, Any] = {
+        "k": k,
+        "offset": offset,
+        "where": where,
+        "words": words,
+        "likely": likely,
+        # Checked by the query itself, whose message names the orders there are.
+        "sort": sort,
+        "fold": fold,
+        "diversity": _diversity(diverse, diversity),
+    }
+    from eidetic.served import search_served
+
+    text = " ".join(query or [])
+    archive: Archive | None = None
+    hits: Hits | None = None
+    if not (image or descriptions or text_model or ready.wanted.needs_files):
+        hits = search_served(settings_of(context), text, question)
+    if hits is None:
+        with open_archive(context, text_model=text_model) as archive:
+            hits = archive.search(
+                text if query else (), images=image or (), descriptions=descriptions, **question
+            )
+    _warn(context, hits, cut=likely or sort != "score")
     # Closed by now: another command need not wait for what reads this one's output.
     ready.deliver(archive, hits)
 
@@ -193,6 +235,20 @@ def similar(
             diversity=_diversity(diverse, diversity),
         )
     ready.deliver(archive, hits)
+
+
+def _warn(context: typer.Context, hits: "Hits", *, cut: bool) -> None:
+    """Say on stderr where nothing that was found is likely to be what was asked for.
+
+    Args:
+        cut: Whether weak hits were left out.
+    """
+    if options(context).quiet or not (hits.are_weak or (cut and not hits)):
+        return
+    rest = (
+        "without --likely and --sort the nearest are shown" if cut else "these are only the nearest"
+    )
+    typer.echo(f"nothing in this archive clearly looks like: {hits.query}; {rest}", err=True)
 
 
 def _diversity(diverse: bool, share: float | None) -> float | None:

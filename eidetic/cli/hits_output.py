@@ -70,6 +70,11 @@ class HitsOutput:
     gallery: Path | None = None
     open: bool = False
 
+    @property
+    def needs_files(self) -> bool:
+        """Whether the files of the hits are read, so that the archive must be at hand."""
+        return self.show or bool(self.copy_to or self.link_to or self.gallery)
+
     def check(self) -> "Ready":
         """Refuse what cannot be done, before the search.
 
@@ -130,16 +135,20 @@ class Ready:
     opener: str
     graphics: "Graphics | None"
 
-    def deliver(self, archive: "Archive", hits: "Hits") -> None:
+    def deliver(self, archive: "Archive | None", hits: "Hits") -> None:
         """Print the hits, gather and open them.
+
+        Args:
+            archive: What reads their files; ``None`` only where that is not needed, see
+                `HitsOutput.needs_files`.
 
         Raises:
             NoUsableImage: There are hits, and none of them could be gathered.
             UsageError: A place cannot be written, or the host of a file is away.
         """
-        collected = self._collect(archive, hits)
+        collected = None if archive is None else self._collect(archive, hits)
         self._print(archive, hits, collected)
-        if self.wanted.gallery is not None:
+        if archive is not None and self.wanted.gallery is not None:
             _warn("shown without an image", archive.gallery(hits, self.wanted.gallery))
         if self.opener and hits:
             self._open(hits)
@@ -153,7 +162,9 @@ class Ready:
             return archive.link_to(hits, self.wanted.link_to)
         return None
 
-    def _print(self, archive: "Archive", hits: "Hits", collected: "Collected | None") -> None:
+    def _print(
+        self, archive: "Archive | None", hits: "Hits", collected: "Collected | None"
+    ) -> None:
         wanted = self.wanted
         if wanted.json and collected is not None:
             print_json(hits.as_dict() | {"collected": collected.as_dict()})
@@ -161,7 +172,7 @@ class Ready:
             from eidetic.cli.hits_csv import as_csv
 
             _write(as_csv(hits))
-        elif self.graphics is not None and hits:
+        elif archive is not None and self.graphics is not None and hits:
             self._draw(archive, hits, self.graphics)
         else:
             print_hits(hits, json=wanted.json, paths=wanted.paths, null=wanted.null)

@@ -34,8 +34,8 @@ def export_rows(
 ) -> None:
     """Write an archive's rows and vectors into a Parquet file.
 
-    `eidetic import` makes an archive of it, on a machine that needs no GPU and no model to do so. The
-    images are not in it. The file appears when it is whole.
+    `eidetic import` makes an archive of it, on a machine that needs no GPU and no model to do so.
+    The images are not in it. The file appears when it is whole.
 
     Examples:
         eidetic export images.parquet

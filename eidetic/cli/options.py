@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from eidetic.archive import Archive
+    from eidetic.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,11 @@ def open_archive(
         data_dir=given.data_dir,
         text_model=text_model,
     )
+
+
+def settings_of(context: typer.Context) -> "Settings":
+    """Return the settings of the archive that the shared options name."""
+    from eidetic.settings import load_settings
+
+    given = options(context)
+    return load_settings({"archive": given.archive, "uri": given.uri, "data_dir": given.data_dir})

@@ -34,10 +34,11 @@ def print_hits(hits: "Hits", *, json: bool, paths: bool, null: bool) -> None:
         typer.echo("no image in the archive matches", err=True)
     else:
         print_table(
-            ("rank", "score", "path", "folded", "taken", "camera", "size"),
+            ("rank", "score", "", "path", "folded", "taken", "camera", "size"),
             [_hit_cells(hit) for hit in hits],
             right=("rank", "score", "size"),
             fold="path",
+            dim=[hit.likely is False for hit in hits],
         )
 
 
@@ -55,6 +56,7 @@ def print_table(
     *,
     right: Sequence[str] = (),
     fold: str = "",
+    dim: Sequence[bool] = (),
 ) -> None:
     """Print a table on stdout, as wide as the terminal at most.
 
@@ -63,6 +65,7 @@ def print_table(
         rows: Cells by column.
         right: Columns aligned to the right.
         fold: The column that is wrapped rather than cut where the width does not suffice.
+        dim: Whether each row is dimmed, where the terminal can; none where it is empty.
     """
     from rich import box
     from rich.console import Console
@@ -80,8 +83,9 @@ def print_table(
             no_wrap=columns[i] != fold,
             ratio=1 if columns[i] == fold and not sys.stdout.isatty() else None,
         )
-    for row in cells:
-        table.add_row(*(Text(row[i]) for i in used))
+    for place, row in enumerate(cells):
+        style = "dim" if place < len(dim) and dim[place] else None
+        table.add_row(*(Text(row[i]) for i in used), style=style)
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     Console(width=width, highlight=False).print(table)
 
@@ -111,6 +115,7 @@ def _hit_cells(hit: "Hit") -> tuple[str, ...]:
     return (
         str(hit.rank),
         "" if hit.score is None else f"{hit.score:.3f}",
+        "weak" if hit.likely is False else "",
         printable(hit.path),
         f"+{len(hit.folded)}" if hit.folded else "",
         capture_time(record),

@@ -17,8 +17,9 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eidetic.listening import is_loopback
+from eidetic.served import SESSION_COOKIE
 from eidetic.server.problems import problem
-from eidetic.server.sessions import COOKIE, Sessions
+from eidetic.server.sessions import Sessions
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 OPEN_FOLDERS: tuple[str, ...] = ("/static/",)
@@ -77,7 +78,7 @@ class Gate:
 def session_of(headers: Headers) -> str:
     """Return the session's id that a request carries, "" for none."""
     try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        morsel = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
     except CookieError:
         return ""
     return morsel.value if morsel else ""

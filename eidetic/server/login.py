@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from eidetic.served import SESSION_COOKIE
 from eidetic.server.gate import session_of
 from eidetic.server.problems import Refused
 from eidetic.server.service import Service
-from eidetic.server.sessions import COOKIE, FAILURES_S, SESSION_S
+from eidetic.server.sessions import FAILURES_S, SESSION_S
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Eidetic</title>
@@ -46,7 +47,7 @@ def login_routes(service: Service) -> APIRouter:
         answer = RedirectResponse("/", 303)
         if session is not None:
             answer.set_cookie(
-                COOKIE,
+                SESSION_COOKIE,
                 session,
                 max_age=SESSION_S,
                 path="/",
@@ -61,7 +62,7 @@ def login_routes(service: Service) -> APIRouter:
     async def log_out(request: Request) -> Response:
         sessions.log_out(session_of(request.headers))
         answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        answer.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="strict")
         return answer
 
     return router

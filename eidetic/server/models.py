@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from eidetic.server.problems import MEDIA_TYPE, Problem
 from eidetic.server.settings import Limits
 from schema.index import MAX_LIMIT
-from search import DEFAULT_K
+from search import DEFAULT_K, Sort
 
 MAX_K = Limits().hits
 MAX_WHERE_CHARS = 1000
@@ -33,15 +33,25 @@ class SearchOptions(BaseModel):
         "", max_length=MAX_WHERE_CHARS, description="A Milvus expression that rows must fulfil."
     )
 
+    fold: bool = Field(False, description="Whether bursts and versions of one image are folded.")
+    diversity: float | None = Field(
+        None, ge=0, le=1, description="How much it counts that hits differ; null for not at all."
+    )
+
     def as_options(self) -> dict[str, Any]:
         """Return them as arguments."""
-        return {name: getattr(self, name) for name in SearchOptions.model_fields}
+        return self.model_dump(exclude={"q", "image", "url"})
 
 
 class SearchQuery(SearchOptions):
     """A search by words."""
 
     q: str = Field("", description="A query in the language of docs/search.md.")
+    words: bool = Field(True, description="Whether words are looked for in names and metadata too.")
+    likely: bool = Field(
+        False, description="Whether to leave out hits that are only the nearest there are."
+    )
+    sort: Sort = Field("score", description="In which order the likely hits come.")
 
 
 class SearchForm(SearchQuery):
@@ -63,6 +73,7 @@ class HitAnswer(Answer):
     rank: int
     id: str
     score: float | None
+    likely: bool | None
     path: str
     view: str
     offset_ms: int

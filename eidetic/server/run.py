@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from eidetic.archive import Archive
 from eidetic.listening import address_of, configure, listen, run_until_stopped
+from eidetic.served import noted
 from eidetic.server.app import create_app
 from eidetic.server.settings import ServerSettings
 from embed import Encoder
@@ -27,11 +28,13 @@ def serve(archive: Archive, settings: ServerSettings, announce: Callable[[str], 
     with listen(settings.host, settings.port) as listening:
         _warm(archive.encoder())
         app = create_app(archive, settings)
-        announce(address_of(listening))
-        run_until_stopped(
-            configure(app, connections=CONNECTIONS, header_time_s=settings.limits.header_time_s),
-            listening,
+        config = configure(
+            app, connections=CONNECTIONS, header_time_s=settings.limits.header_time_s
         )
+        session = app.state.service.sessions.log_in(settings.token) if settings.token else ""
+        with noted(archive.settings, listening, session):
+            announce(address_of(listening))
+            run_until_stopped(config, listening)
 
 
 def _warm(encoder: Encoder) -> None:

@@ -13,8 +13,6 @@ MAX_SESSIONS = 1000
 MAX_FAILURES, FAILURES_S = 10, 60.0
 """Wrong tokens at the login form within so many seconds, by anyone; then it answers no more."""
 
-COOKIE = "eidetic_session"
-
 
 class Sessions:
     """Random ids, known to this process alone. Safe in many threads."""

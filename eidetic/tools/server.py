@@ -28,7 +28,8 @@ from search import DEFAULT_K, DEFAULT_TEMPLATE
 INSTRUCTIONS = """\
 Eidetic finds images in an archive by what they show. The tools only read. Every hit has `id`, the \
 id of its row, by which `similar`, `classify` and `show` take it; `path`, where its file is; and \
-`score`, a cosine: compare scores within one answer only. `taken_at` is in milliseconds since 1970 \
+`score`, a cosine: compare scores within one answer only. `likely` is false where a hit is only \
+the nearest there is and probably not what was asked for. `taken_at` is in milliseconds since 1970 \
 of the camera's own clock."""
 
 SEARCH = """\

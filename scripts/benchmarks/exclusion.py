@@ -1,6 +1,6 @@
 """How well "dog -beach" leaves beaches out: the product's rule against subtraction alone.
 
-    python scripts/benchmarks/exclusion.py [--kit DIR]
+    python -m scripts.benchmarks.exclusion [--kit DIR]
 
 Queries are pairs of words from captions; an image is wanted where two of its captions say the first
 word and none says the second, and excluded where two say the second. Wanted and excluded images
@@ -14,8 +14,6 @@ images and are asked of the other, so that no image is sought by its own caption
 """
 
 import argparse
-import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,10 +24,10 @@ import numpy as np
 
 from embed.builtin import BuiltinEncoder
 from embed.encoder import unit
-from embed.images import decode_image, default_max_pixels
 from schema import Collection, Embedded, ImageRecord, MemoryStore, Vector, Vectors, row_id
+from scripts.benchmarks.captioned import builtin_images, vitb32_images
 from search import Query, Text
-from search.exclusion import search_without
+from search.exclusion import Exclusion
 
 SHARES = np.arange(0, 2.01, 0.05)
 DEPTH = 10
@@ -86,18 +84,9 @@ class Words:
 
 def builtin_cases(kit: Path) -> list[Case]:
     encoder = BuiltinEncoder()
-    lines = [json.loads(line) for line in (kit / "captions.jsonl").open(encoding="utf-8")]
-    parts = []
-    for start in range(0, len(lines), 32):
-        pixels = []
-        for line in lines[start : start + 32]:
-            data = (kit / "photos" / line["file"]).read_bytes()
-            size, limit = encoder.image_size, default_max_pixels()
-            decoded = decode_image(data, target_size=size, max_pixels=limit)
-            pixels.append(encoder.resizing.apply(decoded.image))
-        parts.append(encoder.encode_images(pixels))
-    images = np.concatenate(parts)
-    words = Words([line["captions"]["en"] for line in lines])
+    known = builtin_images(kit, encoder)
+    images = known.images
+    words = Words(known.captions)
     vocabulary = words.frequent(15)
     texts = dict(zip(vocabulary, encoder.encode_texts(vocabulary), strict=True))
     return [
@@ -113,20 +102,15 @@ def builtin_cases(kit: Path) -> list[Case]:
 
 
 def vitb32_cases(kit: Path) -> list[Case]:
-    folder = kit / "vitb32"
-    images, texts = (
-        np.load(folder / "image_embeddings.npy")[::5],
-        np.load(folder / "text_embeddings.npy"),
-    )
-    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
-        captions = [line["caption"] for line in csv.DictReader(file)]
-    words = Words([captions[n : n + 5] for n in range(0, len(captions), 5)])
+    known, texts = vitb32_images(kit)
+    images, captions = known.images, [text for texts_of in known.captions for text in texts_of]
+    words = Words(known.captions)
     half = np.arange(len(images)) % 2
     cases = []
     for one, other in words.pairs(words.frequent(6), both=2, first=4):
         for asked in (0, 1):
             here = half == asked
-            means = [_mean(texts, captions, word, np.repeat(~here, 5)) for word in (one, other)]
+            means = [mean_of(texts, captions, word, np.repeat(~here, 5)) for word in (one, other)]
             wanted = words.said(one, 2) & ~words.said(other, 1)
             both = words.said(one, 2) & words.said(other, 2)
             if (
@@ -139,7 +123,7 @@ def vitb32_cases(kit: Path) -> list[Case]:
     return cases
 
 
-def _mean(texts: Vectors, captions: list[str], word: str, usable: np.ndarray) -> Vector | None:
+def mean_of(texts: Vectors, captions: list[str], word: str, usable: np.ndarray) -> Vector | None:
     saying = [n for n, text in enumerate(captions) if word in re.findall("[a-z]+", text.lower())]
     rows = [n for n in saying if usable[n]]
     return unit(texts[rows].mean(axis=0)[None])[0] if len(rows) >= 2 else None
@@ -152,7 +136,10 @@ def search_minus(case: Case) -> list[int]:
     )
     store.upsert([Embedded(_record(n), vector) for n, vector in enumerate(case.images)])
     query = Query((Text("wanted"),), k=DEPTH, excluded=(Text("excluded"),))
-    found = search_without(query, case.look_for, case.leave_out[None], store=store)
+    exclusion = Exclusion(
+        query, case.look_for, case.leave_out[None], store=store, sample=case.images
+    )
+    found = exclusion.nearest(query.k, query.offset)
     return [int(match.record.path) for match in found]
 
 

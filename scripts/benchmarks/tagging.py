@@ -13,8 +13,6 @@ the neutral texts are that half's captions.
 """
 
 import argparse
-import csv
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -25,8 +23,8 @@ from numpy.typing import NDArray
 
 from embed.builtin import BuiltinEncoder
 from embed.encoder import unit
-from embed.images import decode_image, default_max_pixels
 from schema import Vectors
+from scripts.benchmarks.captioned import builtin_images, vitb32_images
 from scripts.benchmarks.exclusion import STOP
 from search import DEFAULT_TAG_THRESHOLD, DEFAULT_TEMPLATE
 from search.labels import fill
@@ -72,19 +70,10 @@ def words_of(caption: str) -> set[str]:
 
 def builtin_case(kit: Path) -> Case:
     encoder = BuiltinEncoder()
-    lines = [json.loads(line) for line in (kit / "captions.jsonl").open(encoding="utf-8")]
-    parts = []
-    for start in range(0, len(lines), 32):
-        pixels = []
-        for line in lines[start : start + 32]:
-            data = (kit / "photos" / line["file"]).read_bytes()
-            size, limit = encoder.image_size, default_max_pixels()
-            decoded = decode_image(data, target_size=size, max_pixels=limit)
-            pixels.append(encoder.resizing.apply(decoded.image))
-        parts.append(encoder.encode_images(pixels))
-    captions = [[words_of(text) for text in line["captions"]["en"]] for line in lines]
+    known = builtin_images(kit, encoder)
+    captions = [[words_of(text) for text in texts] for texts in known.captions]
     return Case(
-        np.concatenate(parts),
+        known.images,
         encoder.encode_texts(fill(DEFAULT_TEMPLATE, list(LABELS))),
         encoder.encode_texts(fill(DEFAULT_TEMPLATE, NEUTRAL)),
         np.array([[says(c, set(w.split())) for w in LABELS.values()] for c in captions], np.int8),
@@ -92,12 +81,10 @@ def builtin_case(kit: Path) -> Case:
 
 
 def vitb32_cases(kit: Path) -> list[Case]:
-    folder = kit / "vitb32"
-    images = np.load(folder / "image_embeddings.npy")[::5]
-    texts = np.load(folder / "text_embeddings.npy")
-    with (folder / "metadata.csv").open(encoding="utf-8", newline="") as file:
-        captions = [words_of(line["caption"]) for line in csv.DictReader(file)]
-    by_image = [captions[n : n + 5] for n in range(0, len(captions), 5)]
+    known, texts = vitb32_images(kit)
+    images = known.images
+    by_image = [[words_of(text) for text in five] for five in known.captions]
+    captions = [words for five in by_image for words in five]
     frequency = Counter(
         word for five in by_image for word in set().union(*five) if says(five, {word}) == 1
     )

@@ -69,7 +69,9 @@ class TestRoundTrip:
             target.export_rows(again)
         assert pq.read_table(again).equals(pq.read_table(exported))
 
-    def test_importing_again_changes_nothing(self, exported: Path, elsewhere: dict[str, str]) -> None:
+    def test_importing_again_changes_nothing(
+        self, exported: Path, elsewhere: dict[str, str]
+    ) -> None:
         with eidetic.open(**elsewhere) as target:
             target.import_rows(exported)
             rows = every_row(target._opening.store())

@@ -47,7 +47,7 @@ def test_descriptions_find_what_is_written_and_images_what_is_shown(
         assert hits[0].score == pytest.approx(1.0, abs=1e-5)
         assert hits.model == "hf:sentence-transformers/all-mpnet-base-v2"
         assert set(hits.as_dict()["hits"][0]) == set(archive.search("red").as_dict()["hits"][0])
-        assert names(archive.search("red", k=1)) == ["blue hill"]
+        assert names(archive.search("red", k=1, words=False)) == ["blue hill"]
         assert archive.search("red", k=1).model == "builtin"
         status = archive.status()
         assert status.descriptions is not None

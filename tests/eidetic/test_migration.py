@@ -142,7 +142,7 @@ class TestAnotherModel:
 
     def test_the_same_model_again_is_nothing_to_do(self, embedded: eidetic.Archive) -> None:
         for model in (None, "builtin"):
-            with pytest.raises(UsageError, match="has the model builtin .* already"):
+            with pytest.raises(UsageError, match=r"has the model builtin .* already"):
                 embedded.migrate(model)
 
     def test_an_archive_that_is_not_there_is_named(self) -> None:
@@ -153,7 +153,7 @@ class TestAnotherModel:
         self, embedded: eidetic.Archive, images: Path
     ) -> None:
         embedded.migrate(OTHER)
-        with pytest.raises(UsageError, match="only one is kept.*--drop-old"):
+        with pytest.raises(UsageError, match=r"only one is kept.*--drop-old"):
             embedded.migrate("builtin")
         embedded.drop_previous()
         with pytest.raises(ArchiveMissing, match="nothing to drop"):
@@ -179,7 +179,7 @@ class TestLosses:
     ) -> None:
         rows = rows_of(embedded)
         away = images.rename(images.with_name("away"))
-        with pytest.raises(UsageError, match="7 of 7 rows.*its root is not there.*--yes"):
+        with pytest.raises(UsageError, match=r"7 of 7 rows.*its root is not there.*--yes"):
             embedded.migrate(OTHER)
         assert embedded.collection.model == "builtin"
         assert rows_of(embedded) == rows
@@ -193,9 +193,7 @@ class TestLosses:
             embedded.migrate(OTHER)
         assert embedded.migrate(OTHER, allow_loss=True).rows == 2
 
-    def test_more_than_a_handful_and_a_share_are_not_given_up_either(
-        self, tmp_path: Path
-    ) -> None:
+    def test_more_than_a_handful_and_a_share_are_not_given_up_either(self, tmp_path: Path) -> None:
         folder = tmp_path / "many"
         for number in range(3 * HANDFUL):
             write_image(folder / f"{number}.png", "red", (32 + number, 32))
@@ -289,7 +287,7 @@ class TestMeanwhile:
             reader.search("red", k=1)
             embedded.migrate(OTHER)
             assert reader.search("red", k=1).model == "builtin"
-            with pytest.raises(ArchiveMismatch, match="has been migrated to .* start it again"):
+            with pytest.raises(ArchiveMismatch, match=r"has been migrated to .* start it again"):
                 reader.status()
         assert embedded.status().skipped == 1
 
@@ -312,7 +310,7 @@ class TestMeanwhile:
             next(reports)
             embedded.migrate(OTHER)
             write_image(images / "new.png", "blue", (70, 50))
-            with pytest.raises(ArchiveMismatch, match="has been migrated to .* start it again"):
+            with pytest.raises(ArchiveMismatch, match=r"has been migrated to .* start it again"):
                 next(reports)
 
 

@@ -68,6 +68,62 @@ def test_the_command_takes_filters_and_exclusions(capsys: pytest.CaptureFixture[
     assert "blue.png" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("archive")
+def test_a_file_is_found_by_its_name_unless_words_are_off() -> None:
+    # The toy encoder takes "holiday" for a direction drawn by chance.
+    assert names("holiday yellow", k=1, words=False) == ["yellow.png"]
+    assert names("images green", k=1, words=False) == ["green.png"]
+    with eidetic.open() as archive:
+        (hit,) = archive.search("image of blue.png", k=1)
+    assert (Path(hit.path).name, hit.likely) == ("blue.png", True)
+
+
+@pytest.mark.usefixtures("archive")
+def test_weak_hits_are_told_from_likely_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "red", "--json"]) == 0
+    told = capsys.readouterr()
+    hits = json.loads(told.out)["hits"]
+    # To the toy encoder, yellow is red in part.
+    assert [hit["likely"] for hit in hits] == [True, True, False, False]
+    assert "nothing" not in told.err
+    assert run(["search", "red"]) == 0
+    assert capsys.readouterr().out.count(" weak ") == 2
+    assert run(["search", "red", "--likely", "--paths"]) == 0
+    found = [Path(line).name for line in capsys.readouterr().out.splitlines()]
+    assert found == ["red.png", "yellow.png"]
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_query_with_nothing_to_find_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "submarine"]) == 0
+    told = capsys.readouterr()
+    assert told.err == (
+        "nothing in this archive clearly looks like: submarine; these are only the nearest\n"
+    )
+    assert told.out.count(" weak ") == 4
+    assert run(["search", "submarine", "--likely", "-q"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "no image in the archive matches\n")
+    assert run(["search", "submarine", "--likely"]) == 0
+    assert "without --likely and --sort the nearest are shown" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("archive")
+def test_hits_and_listed_rows_come_in_the_order_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listed = ["blue.png", "green.png", "red.png", "yellow.png"]
+    assert names("format:png", sort="folder") == listed
+    assert run(["search", "red", "--sort", "size"]) == 2
+    assert "'size' is no order of hits" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("archive")
+def test_status_says_whether_words_are_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["status"]) == 0
+    assert "names and metadata are searched for a query's words" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("query", "pointed"),
     [

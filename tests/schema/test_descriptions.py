@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from schema import Connection, MilvusStore, UsageError
+from schema.archives import list_archives
 from schema.descriptions import Description, DescriptionStore, text_digest
-from schema.milvus_store import list_archives
 from tests.conftest import MakeStore
 from tests.samples import random_vectors
 

@@ -17,7 +17,7 @@ from schema import (
     StoreUnreachable,
     UsageError,
 )
-from schema.milvus_store import list_archives
+from schema.archives import list_archives
 from schema.store import ROWS_PER_BATCH
 from tests.conftest import MakeStore, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows

@@ -268,7 +268,7 @@ class TestDamage:
             read(altered(written, lambda rows: rows[0].update(id="0" * 40)))
 
     def test_a_row_that_is_there_twice_is_named(self, written: Path) -> None:
-        with pytest.raises(UsageError, match="row 2: .* or there twice"):
+        with pytest.raises(UsageError, match=r"row 2: .* or there twice"):
             read(altered(written, lambda rows: rows.insert(0, rows[0])))
 
 

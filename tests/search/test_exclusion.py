@@ -16,13 +16,14 @@ DIM = 8
 
 
 class Axes(ToyEncoder):
-    """A text is the sum of the axes that its letters name: "a" is the first, "ab" between two."""
+    """A text is the sum of the axes that its letters name: "a" is the first, "ab" between two.
+    Other letters count for nothing."""
 
     dim = DIM
 
     def encode_texts(self, texts: object) -> Vectors:
-        rows = [np.eye(DIM)[["abcdefgh".index(c) for c in t]].sum(axis=0) for t in texts]  # type: ignore[attr-defined]
-        return unit(np.stack(rows))
+        kinds = [["abcdefgh".index(c) for c in t if c in "abcdefgh"] for t in texts]  # type: ignore[attr-defined]
+        return unit(np.stack([np.eye(DIM)[kind].sum(axis=0) for kind in kinds]))
 
 
 ENCODER = Axes()

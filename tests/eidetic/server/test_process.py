@@ -141,3 +141,59 @@ def read(client: socket.socket) -> bytes:
         if b"\r\n\r\n{" in data and data.endswith(b"}"):
             break
     return data
+
+
+def ask(environ: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [EIDETIC, "search", *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return re.sub(r'"took_ms": [0-9.]+', "", done.stdout)
+
+
+@pytest.mark.parametrize("token", ["", "sixteen letters or more"])
+def test_a_search_on_the_command_line_is_answered_by_the_server(
+    start: Start, environ: dict[str, str], token: str
+) -> None:
+    questions = [["a red wall", "--json", "--fold"], ["red", "-k", "2", "--csv"], ["green"]]
+    alone = [ask(environ, *question) for question in questions]
+    process, _ = start("--access-log", *(["--token", token] if token else []))
+    assert [ask(environ, *question) for question in questions] == alone
+    process.send_signal(signal.SIGTERM)
+    assert process.stderr is not None
+    log = [json.loads(line) for line in process.stderr.read().splitlines()]
+    asked = [each["status"] for each in log if each["path"] == "/api/search"]
+    assert asked == [200, 200, 200]
+    assert [ask(environ, *question) for question in questions] == alone
+
+
+def test_what_the_server_does_not_answer_is_asked_of_the_archive(
+    start: Start, environ: dict[str, str]
+) -> None:
+    images = str(Path(environ["XDG_CONFIG_HOME"]) / "images" / "red.png")
+    alone = ask(environ, f"+{images}", "--json")
+    process, _ = start()
+    assert ask(environ, f"+{images}", "--json") == alone
+    note = Path(environ["EIDETIC_DATA_DIR"]) / "default" / "server.note"
+    assert json.loads(note.read_text())["pid"] == process.pid
+    process.kill()
+    process.wait()
+    assert ask(environ, f"+{images}", "--json") == alone
+
+
+def test_an_error_in_a_query_is_told_as_ever(start: Start, environ: dict[str, str]) -> None:
+    start()
+    done = subprocess.run(
+        [EIDETIC, "search", "red camra:nikon"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "did you mean 'camera'" in done.stderr

@@ -1,0 +1,145 @@
+"""What the queries of one archive are held against: a sample of its vectors, and neutral captions.
+
+Both are read once and kept: the sample until the archive has grown or shrunk by a tenth, the
+captions' vectors as long as the model stays, in a file too where there is one to keep them in.
+"""
+
+import os
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from embed.encoder import TextEncoder
+from schema.records import Vector, Vectors
+from schema.store import Store
+from search.neutral import NEUTRAL
+
+SAMPLE_ROWS = 1000
+"""Enough for a mean and a spread to 3 %; read in a fifth of a second by the embedded store."""
+
+TOLERATED_CHANGE = 0.1
+"""Share by which the number of rows may change before the sample is drawn anew."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Some of an archive's rows.
+
+    Attributes:
+        vectors: Shape (n, dim), float32, unit norm.
+        rows: How many rows the archive had when they were drawn.
+    """
+
+    vectors: Vectors
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neutral:
+    """What any image of an archive gets from any words.
+
+    Attributes:
+        mean: Mean of the neutral captions' vectors: shape (dim,), float32.
+        spread: What captions differ by on one image: the mean, over a sample of rows, of the
+            standard deviation over captions of their cosines with it.
+    """
+
+    mean: Vector
+    spread: float
+
+    @classmethod
+    def of(cls, captions: Vectors, sample: Vectors) -> Self:
+        """Measure them: shapes (captions, dim) and (rows, dim), at least one each."""
+        return cls(captions.mean(axis=0), float((sample @ captions.T).std(axis=1).mean()))
+
+
+class Calibration:
+    """One archive's references. Threads may share it: at worst two read the same."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            folder: Where the captions' vectors are kept between processes.
+        """
+        self._folder = folder
+        self._drawn: tuple[str, Sample] | None = None
+        self._captions: tuple[str, Vectors] | None = None
+        self._neutral: tuple[Vectors, Vectors, Neutral] | None = None
+
+    def sample(self, store: Store) -> Sample:
+        """Return the vectors of about `SAMPLE_ROWS` rows.
+
+        Raises:
+            StoreError: The store does not answer, or answers with an error.
+        """
+        uid, rows = store.collection.uid, store.count()
+        if self._drawn is not None:
+            drawn_uid, drawn = self._drawn
+            if drawn_uid == uid and abs(rows - drawn.rows) <= TOLERATED_CHANGE * drawn.rows:
+                return drawn
+        sample = Sample(store.sample_vectors(SAMPLE_ROWS), rows)
+        self._drawn = (uid, sample)
+        return sample
+
+    def neutral(self, store: Store, encoder: TextEncoder) -> Neutral:
+        """Return what an archive that is not empty is held against by words.
+
+        Raises:
+            StoreError: The store does not answer, or answers with an error.
+            UsageError: The model takes images only.
+        """
+        sample, captions = self.sample(store).vectors, self.captions(encoder)
+        if self._neutral is not None:
+            seen, said, neutral = self._neutral
+            if seen is sample and said is captions:
+                return neutral
+        neutral = Neutral.of(captions, sample)
+        self._neutral = (sample, captions, neutral)
+        return neutral
+
+    def captions(self, encoder: TextEncoder) -> Vectors:
+        """Return the neutral captions' vectors: shape (captions, dim), float32, unit norm.
+
+        Raises:
+            UsageError: The model takes images only.
+        """
+        told = "\0".join((encoder.spec, encoder.fingerprint, str(encoder.dim), *NEUTRAL))
+        key = blake2b(told.encode(), digest_size=8).hexdigest()
+        if self._captions is not None and self._captions[0] == key:
+            return self._captions[1]
+        file = self._folder / f"neutral-{key}.npy" if self._folder else None
+        vectors = _load(file, encoder.dim)
+        if vectors is None:
+            vectors = encoder.encode_texts(NEUTRAL)
+            _save(file, vectors)
+        self._captions = (key, vectors)
+        return vectors
+
+
+def _load(file: Path | None, dim: int) -> Vectors | None:
+    if file is None:
+        return None
+    try:
+        vectors: Vectors = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        # Not there, or cut short: it is made anew.
+        return None
+    fits = vectors.shape == (len(NEUTRAL), dim) and vectors.dtype == np.float32
+    return vectors if fits else None
+
+
+def _save(file: Path | None, vectors: Vectors) -> None:
+    if file is None:
+        return
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        with part.open("wb") as opened:
+            np.save(opened, vectors)
+        part.replace(file)
+    except OSError:
+        # A folder that cannot be written to costs the next process the encoding, and no more.
+        part.unlink(missing_ok=True)
