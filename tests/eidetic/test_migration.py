@@ -1,6 +1,8 @@
 """A second collection takes the first one's place with the rows that a fresh ingest would make."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ from schema import (
     ArchiveBusy,
     ArchiveMismatch,
     ArchiveMissing,
-    Connection,
     UsageError,
     fields,
     load_roots,
@@ -28,58 +29,86 @@ from tests.images import write_colours, write_image
 COLOURS = ("red", "green", "blue", "yellow", "black", "white")
 
 
+def load(spec: str) -> ToyEncoder:
+    """Two models, of which neither has to be fetched."""
+    encoder = ToyEncoder() if spec == "builtin" else MirroredEncoder()
+    encoder.spec = spec
+    return encoder
+
+
 @pytest.fixture(autouse=True)
 def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two models, of which neither has to be fetched."""
-
-    def load(spec: str) -> ToyEncoder:
-        encoder = ToyEncoder() if spec == "builtin" else MirroredEncoder()
-        encoder.spec = spec
-        return encoder
-
     monkeypatch.setattr("eidetic.opening.load_encoder", load)
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    folder = write_colours(tmp_path / "images", *COLOURS)
+@dataclass(frozen=True)
+class Prepared:
+    """Images and archives of them that are made once, and copied for each test.
+
+    Attributes:
+        kept: Holds the images and the archive ``mine`` as each test finds them.
+        images: Where the images are for each test: a row's id is that of its place.
+        other: Rows of a fresh ingest with the other model; ``builtin`` with the first one.
+    """
+
+    kept: Path
+    images: Path
+    other: dict[str, Any]
+    builtin: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    place, kept = tmp_path_factory.mktemp("images"), tmp_path_factory.mktemp("kept")
+    folder = write_colours(place / "images", *COLOURS)
     write_image(folder / "sub" / "red.jpg", "red")
     (folder / "broken.jpg").write_bytes(b"no image")
-    return folder
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("eidetic.opening.load_encoder", load)
+        rows = {}
+        for name, model in (("mine", "builtin"), ("fresh", OTHER)):
+            with eidetic.open(name, model=model, data_dir=kept / "data") as archive:
+                archive.ingest([folder])
+                rows[model] = rows_of(archive)
+    shutil.copytree(folder, kept / "images")
+    return Prepared(kept, folder, rows[OTHER], rows["builtin"])
+
+
+@pytest.fixture
+def images(prepared: Prepared) -> Path:
+    for folder in prepared.images.parent.iterdir():
+        shutil.rmtree(folder)
+    return Path(shutil.copytree(prepared.kept / "images", prepared.images))
 
 
 @pytest.fixture(params=["embedded", pytest.param("server", marks=pytest.mark.milvus_server)])
-def uri(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """Where the archives are."""
+def archive(
+    request: pytest.FixtureRequest, images: Path, tmp_path: Path
+) -> Iterator[eidetic.Archive]:
+    """An archive of the images: first in the embedded store, then on a real server."""
     if request.param == "embedded":
-        yield None
+        yield request.getfixturevalue("embedded")
         return
-    found: str = request.getfixturevalue("milvus_uri")
-    yield found
-    drop_everything(found)
-
-
-@pytest.fixture
-def archive(images: Path, uri: str | None) -> Iterator[eidetic.Archive]:
-    with eidetic.open("mine", model=None, uri=uri) as archive:
-        with eidetic.open("mine", model="builtin", uri=uri) as first:
-            first.ingest([images])
-        yield archive
-
-
-@pytest.fixture
-def embedded(images: Path) -> Iterator[eidetic.Archive]:
-    with eidetic.open("mine") as archive:
-        with eidetic.open("mine", model="builtin") as first:
-            first.ingest([images])
-        yield archive
-
-
-def fresh(images: Path, model: str = OTHER, uri: str | None = None) -> dict[str, Any]:
-    """The rows that an ingest makes of the files with a model."""
-    with eidetic.open("fresh", model=model, uri=uri) as archive:
+    uri: str = request.getfixturevalue("milvus_uri")
+    with eidetic.open("mine", model="builtin", uri=uri) as archive:
         archive.ingest([images])
-        return every_row(archive._opening.store())
+    with eidetic.open("mine", uri=uri) as archive:
+        yield archive
+    drop_everything(uri)
+
+
+@pytest.fixture
+def embedded(prepared: Prepared, images: Path, tmp_path: Path) -> Iterator[eidetic.Archive]:
+    shutil.copytree(prepared.kept / "data" / "mine", tmp_path / "data" / "mine")
+    with eidetic.open("mine") as archive:
+        yield archive
+
+
+def fresh(images: Path, model: str = OTHER) -> dict[str, Any]:
+    """The rows that an ingest makes of the files, as they are now, with a model."""
+    with eidetic.open("fresh", model=model) as archive:
+        archive.ingest([images])
+        return rows_of(archive)
 
 
 def rows_of(archive: eidetic.Archive) -> dict[str, Any]:
@@ -88,21 +117,20 @@ def rows_of(archive: eidetic.Archive) -> dict[str, Any]:
 
 class TestAnotherModel:
     def test_every_row_is_as_a_fresh_ingest_makes_it_and_the_old_ones_are_kept(
-        self, archive: eidetic.Archive, images: Path, uri: str | None
+        self, archive: eidetic.Archive, prepared: Prepared
     ) -> None:
         before = archive.collection
         done = archive.migrate(OTHER)
         assert (done.rows, done.written, done.lost) == (7, 7, 0)
         assert (done.model_before, done.model, done.recall_at_10) == ("builtin", OTHER, 1.0)
         assert (done.previous, archive.collection.name) == (before.name, done.collection)
-        assert rows_of(archive) == fresh(images, uri=uri)
+        assert rows_of(archive) == prepared.other
         assert archive.search("red", k=1).model == OTHER
         dropped = archive.drop_previous()
         assert dropped == before
-        with Connection(archive.settings.store_uri) as connection:
-            names = connection.client.list_collections()
-            assert before.name not in names
-            assert done.collection in names
+        names = archive._opening.store().connection.client.list_collections()
+        assert before.name not in names
+        assert done.collection in names
         assert len(rows_of(archive)) == 7
 
     def test_the_journal_goes_along_so_that_the_next_ingest_does_nothing(
@@ -150,7 +178,7 @@ class TestAnotherModel:
             archive.migrate(OTHER)
 
     def test_one_collection_of_before_is_kept_and_has_to_go_before_the_next_migration(
-        self, embedded: eidetic.Archive, images: Path
+        self, embedded: eidetic.Archive, prepared: Prepared
     ) -> None:
         embedded.migrate(OTHER)
         with pytest.raises(UsageError, match=r"only one is kept.*--drop-old"):
@@ -159,7 +187,7 @@ class TestAnotherModel:
         with pytest.raises(ArchiveMissing, match="nothing to drop"):
             embedded.drop_previous()
         embedded.migrate("builtin")
-        assert rows_of(embedded) == fresh(images, "builtin")
+        assert rows_of(embedded) == prepared.builtin
 
 
 class TestLosses:
@@ -250,7 +278,7 @@ class TestMeanwhile:
     def test_a_root_that_is_forgotten_meanwhile_stays_forgotten(
         self,
         embedded: eidetic.Archive,
-        images: Path,
+        prepared: Prepared,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -263,7 +291,7 @@ class TestMeanwhile:
 
         interrupt_with(monkeypatch, others)
         embedded.migrate(OTHER, batch_size=6)
-        assert rows_of(embedded) == fresh(images)
+        assert rows_of(embedded) == prepared.other
         assert len(load_roots(embedded.settings.roots_file)) == 1
 
     def test_a_second_migration_at_the_same_time_is_refused(
@@ -316,7 +344,7 @@ class TestMeanwhile:
 
 class TestCutShort:
     def test_an_interrupted_migration_goes_on_and_embeds_nothing_twice(
-        self, embedded: eidetic.Archive, images: Path, monkeypatch: pytest.MonkeyPatch
+        self, embedded: eidetic.Archive, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def stop() -> None:
             raise KeyboardInterrupt
@@ -328,7 +356,7 @@ class TestCutShort:
         interrupt_with(monkeypatch, lambda: None)
         done = embedded.migrate()
         assert 0 < done.written < 7
-        assert rows_of(embedded) == fresh(images)
+        assert rows_of(embedded) == prepared.other
 
     def test_an_unfinished_one_has_to_be_finished_or_abandoned_before_another(
         self, embedded: eidetic.Archive, images: Path
@@ -346,7 +374,11 @@ class TestCutShort:
         assert embedded.migrate(index="flat").rows == 7
 
     def test_one_that_was_killed_right_after_the_switch_is_finished_by_the_next_run(
-        self, embedded: eidetic.Archive, images: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        embedded: eidetic.Archive,
+        images: Path,
+        prepared: Prepared,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         def killed(*_: object) -> None:
             raise SystemExit(137)
@@ -360,7 +392,7 @@ class TestCutShort:
         assert embedded.status().skipped == 1
         report = embedded.ingest([images])
         assert (report.indexed, report.unchanged) == (0, 7)
-        assert rows_of(embedded) == fresh(images)
+        assert rows_of(embedded) == prepared.other
 
 
 class TestTheSameVectors:
@@ -381,7 +413,7 @@ class TestTheSameVectors:
         assert (report.indexed, report.unchanged, report.skipped) == (0, 7, 1)
 
     def test_an_archive_of_an_older_version_is_brought_up_to_date(
-        self, images: Path, monkeypatch: pytest.MonkeyPatch
+        self, images: Path, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         newer = {"labels", "taken_from"}
         with monkeypatch.context() as older:
@@ -399,8 +431,7 @@ class TestTheSameVectors:
             assert (done.rows, archive.collection.schema_version) == (7, fields.SCHEMA_VERSION)
             found = rows_of(archive)
         unknown = {"taken_from": None, "labels": ()}
-        want = fresh(images, "builtin")
-        assert found == {i: (row | unknown, vector) for i, (row, vector) in want.items()}
+        assert found == {i: (r | unknown, vector) for i, (r, vector) in prepared.builtin.items()}
 
     def test_an_archive_of_a_newer_version_is_refused(
         self, embedded: eidetic.Archive, monkeypatch: pytest.MonkeyPatch
