@@ -5,7 +5,8 @@ from pathlib import Path
 
 from eidetic.exporting import Exported, export_rows
 from eidetic.importing import Imported, import_rows
-from eidetic.migration import Migrated, Wanted, abandon, drop_previous, migrate
+from eidetic.migrated import Migrated, Wanted
+from eidetic.migration import abandon, drop_previous, migrate
 from eidetic.own_models import spelled_out
 from eidetic.part import Part, StrPath
 from ingest import DEFAULT_BATCH_SIZE, Progress

@@ -7,12 +7,12 @@ the fields or the index is another. A run that was cut short goes on where it st
 """
 
 import logging
-from dataclasses import asdict, dataclass, replace
 from math import inf
-from typing import Any
 
+from eidetic.migrated import Migrated, Wanted
+from eidetic.migration_check import measure_recall, require_sound
 from eidetic.opening import Opening
-from eidetic.row_pairs import Loss, Settled, copy_rows, measure_recall, settle
+from eidetic.row_pairs import Settled, copy_rows, settle
 from embed import Encoder
 from ingest import Journal, NoProgress, Progress, ingest
 from ingest.journal_file import collection_of, remove_journal, replace_journal
@@ -23,7 +23,6 @@ from schema import (
     Connection,
     MilvusStore,
     NoUsableImage,
-    StoreError,
     UsageError,
     load_roots,
 )
@@ -40,58 +39,6 @@ from schema.succession import (
 )
 
 log = logging.getLogger("eidetic")
-
-HANDFUL = 10
-MAX_LOST_SHARE = 0.05
-"""More rows than a handful, and than this share, are not given up unasked; nor is half of them."""
-
-LOSSES_SHOWN = 3
-
-MIN_RECALL = 0.95
-"""As for `eidetic doctor`: below this, the index and not the model decides what is found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """What a migration did.
-
-    Attributes:
-        model_before: Spec of the model that served; ``model`` is that of the one that serves now.
-        previous: Name of the collection that is kept; "" where it was dropped.
-        rows: Rows of the collection that serves now, of which ``written`` by this run.
-        lost: Rows of files that could not be embedded anew; ``losses`` names the first.
-        recall_at_10: Of the new index against exact search; ``None`` without rows.
-    """
-
-    archive: str
-    model_before: str
-    model: str
-    collection: str
-    previous: str
-    rows: int
-    written: int
-    lost: int
-    losses: tuple[Loss, ...]
-    recall_at_10: float | None
-
-    def without_previous(self) -> "Migrated":
-        """Return the same once the collection of before has been dropped."""
-        return replace(self, previous="")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the keys of the command line's contract."""
-        return asdict(self) | {"losses": [asdict(loss) for loss in self.losses]}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was asked for; ``None`` for what the archive has."""
-
-    model: str | None = None
-    index: str | None = None
-    allow_loss: bool = False
-    workers: int | None = None
-    batch_size: int = 32
 
 
 def migrate(opening: Opening, wanted: Wanted, progress: Progress | None) -> Migrated:
@@ -210,7 +157,7 @@ class _Migration:
         written, _ = copy_rows(old, new)
         with self._opening.writing("migrate", wait_s=inf):
             more, rows = copy_rows(old, new)
-            result = self._judge(old, new, Settled(rows=rows, before=rows), written + more)
+            result = self._result(old, new, Settled(rows=rows, before=rows), written + more)
             self._switch(old, new)
             # Its entries hold: the same rows of the same files.
             known.hand_over(new.collection.uid)
@@ -227,7 +174,7 @@ class _Migration:
                 written += self._fill(new, known, journal, NoProgress())
                 roots = {root.id: root for root in load_roots(self._settings.roots_file)}
                 settled = settle(old, new, known, journal, roots)
-                result = self._judge(old, new, settled, written)
+                result = self._result(old, new, settled, written)
                 known.close()
                 journal.close()
                 self._switch(old, new)
@@ -260,35 +207,18 @@ class _Migration:
             return 0
         return report.indexed
 
-    def _judge(self, old: OldRows, new: MilvusStore, found: Settled, written: int) -> Migrated:
-        """Say what came of it, if that may take the old collection's place.
-
-        Raises:
-            StoreError: The store has not the rows that it has acknowledged.
-            UsageError: Too many rows are lost, or the index misses too much.
-        """
-        new.settle()
-        count = new.count()
-        if count != found.rows:
-            raise StoreError(
-                f"the new collection has {count:,} rows, not the {found.rows:,} that were written; "
-                "nothing was switched; run the same command again"
-            )
-        recall = measure_recall(new)
-        self._refuse_losses(found)
-        if recall is not None and recall < MIN_RECALL and not self._wanted.allow_loss:
-            raise UsageError(
-                f"the index of the new collection finds {recall:.1%} of the ten nearest rows, at "
-                f"least {MIN_RECALL:.0%} are expected; nothing was switched; migrate with another "
-                "--index, or insist with --yes"
-            )
+    def _result(self, old: OldRows, new: MilvusStore, found: Settled, written: int) -> Migrated:
+        """Say what came of it, if that may take the old collection's place."""
+        recall = require_sound(
+            new, found, allow_loss=self._wanted.allow_loss, command=self._settings.command
+        )
         return Migrated(
             archive=self._settings.archive,
             model_before=old.collection.model,
             model=new.collection.model,
             collection=new.collection.name,
             previous=old.collection.name,
-            rows=count,
+            rows=found.rows,
             written=written,
             lost=found.lost,
             losses=tuple(found.losses),
@@ -299,20 +229,6 @@ class _Migration:
         switch(self._connection, self._settings.archive, old.collection, new.collection)
         # Commands would go on asking a running server, which has the old collection open.
         self._settings.served_file.unlink(missing_ok=True)
-
-    def _refuse_losses(self, found: Settled) -> None:
-        most = 2 * found.lost > found.before
-        many = found.lost > HANDFUL and found.lost > MAX_LOST_SHARE * found.before
-        if self._wanted.allow_loss or not (most or many):
-            return
-        named = "; ".join(f"{loss.path}: {loss.reason}" for loss in found.losses[:LOSSES_SHOWN])
-        raise UsageError(
-            f"{found.lost:,} of {found.before:,} rows are of files that cannot be embedded now "
-            f"({named}{'; ...' if found.lost > LOSSES_SHOWN else ''}), more than {HANDFUL} and "
-            f"{MAX_LOST_SHARE:.0%}; nothing was switched. Mount their disks, or say where they "
-            f"live now with: {self._settings.command} roots move; then run the same command again: "
-            "it goes on. To go without them, say --yes"
-        )
 
     def _finish(self, current: Collection) -> Migrated:
         """Do what a run that was killed right after the switch has left to do."""

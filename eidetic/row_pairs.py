@@ -4,21 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-import numpy as np
-
 from eidetic.results import locate
 from ingest import Journal
-from ingest.audit import are_sound
 from schema import Embedded, ImageRecord, MilvusStore, Root
 from schema.succession import OldRows
-from search.recall import ExactNeighbours
 
 ROWS_PER_STEP = 500
 
 LOSSES_NAMED = 1000
 """Rows that are named one by one; beyond, they are counted."""
-
-RECALL_SAMPLE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +114,6 @@ def settle(
         _relabel(new, relabelled)
         _drop(new, journal, dropped)
     return found
-
-
-def measure_recall(store: MilvusStore) -> float | None:
-    """Return the index's recall at 10 on a sample, against exact search; ``None`` without rows."""
-    # Ids are hashes, so that the first are drawn by chance.
-    ids = [record.id for record in islice(store.iterate(), RECALL_SAMPLE)]
-    held = store.vectors(ids)
-    ids = [i for i in ids if i in held and are_sound(held[i][None])[0]]
-    if not ids:
-        return None
-    exact = ExactNeighbours(np.stack([held[i] for i in ids]))
-    for _, vectors in store.iterate_vectors():
-        exact.take(vectors)
-    return exact.measure(ids, store).at_10
 
 
 def _lose(found: Settled, row: ImageRecord, journal: Journal, roots: Mapping[str, Root]) -> None:

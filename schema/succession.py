@@ -65,7 +65,10 @@ def find_next(connection: Connection, archive: str) -> Collection | None:
 
 def find_previous(connection: Connection, archive: str) -> Collection | None:
     """Return the collection that served before the last switch; ``None`` where none is kept."""
-    return find_collection(connection, _previous(archive), version=None)
+    found = find_collection(connection, _previous(archive), version=None)
+    current = find_collection(connection, archive, version=None)
+    # A switch that was cut short had put its alias already on the one that serves still.
+    return None if found is None or (current and current.uid == found.uid) else found
 
 
 def create_next(

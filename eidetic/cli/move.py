@@ -11,7 +11,7 @@ from eidetic.cli.output import human_bytes, print_facts, print_json
 from eidetic.printable import printable
 
 if TYPE_CHECKING:
-    from eidetic.migration import Migrated
+    from eidetic.migrated import Migrated
 
 LOSSES_SHOWN = 10
 """Rows that could not be embedded anew, listed at the terminal; --json lists a thousand."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import eidetic
-from eidetic.migration import HANDFUL
+from eidetic.migration_check import HANDFUL
 from embed.encoder import ToyEncoder
 from ingest import IngestInterrupted
 from schema import (
@@ -392,6 +392,18 @@ class TestCutShort:
         assert embedded.status().skipped == 1
         report = embedded.ingest([images])
         assert (report.indexed, report.unchanged) == (0, 7)
+        assert rows_of(embedded) == prepared.other
+
+
+    def test_one_that_was_killed_right_before_the_switch_endangers_nothing(
+        self, embedded: eidetic.Archive, prepared: Prepared
+    ) -> None:
+        store = embedded._opening.store()
+        store.connection.client.create_alias(store.collection.name, "_previous_of_mine")
+        with pytest.raises(ArchiveMissing, match="nothing to drop"):
+            embedded.drop_previous()
+        assert embedded.migrate(OTHER).previous == store.collection.name
+        assert embedded.drop_previous() == store.collection
         assert rows_of(embedded) == prepared.other
 
 
