@@ -394,7 +394,6 @@ class TestCutShort:
         assert (report.indexed, report.unchanged) == (0, 7)
         assert rows_of(embedded) == prepared.other
 
-
     def test_one_that_was_killed_right_before_the_switch_endangers_nothing(
         self, embedded: eidetic.Archive, prepared: Prepared
     ) -> None:
