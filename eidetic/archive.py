@@ -5,6 +5,7 @@ from os import fspath
 
 from eidetic.browsing import Browsing
 from eidetic.caring import Caring
+from eidetic.carrying import Carrying
 from eidetic.describing import Describing
 from eidetic.filling import Filling
 from eidetic.finding import Finding
@@ -61,7 +62,9 @@ def open(
     return Archive(settings, model=None if model is None else spelled_out(model))
 
 
-class Archive(Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring):
+class Archive(
+    Filling, Describing, Finding, Browsing, Presenting, Judging, Tidying, Caring, Carrying
+):
     """An archive by name. Use it in a ``with`` statement, or `close` it.
 
     The store is opened by the first call that needs it and the model by the first that encodes;

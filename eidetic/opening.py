@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,6 +33,8 @@ from schema import (
     Store,
     load_roots,
 )
+from schema.index import usable_profile
+from schema.milvus_collection import find_collection
 from search import Calibration, DescribedRows
 
 log = logging.getLogger("eidetic")
@@ -75,12 +77,7 @@ class Opening:
             ArchiveMismatch: The archive has another model than the wanted one.
         """
         if self._store is None:
-            uri = self.settings.store_uri
-            if uri.rstrip("/").endswith(".db") and not os.path.exists(uri):  # noqa: PTH110
-                raise ArchiveMissing(
-                    f"there is no archive {self.settings.archive!r} in {Path(uri).parent}; "
-                    f"make it with: eidetic --archive {self.settings.archive} ingest FOLDER"
-                )
+            self._require_folder()
             connection = self._connect()
             try:
                 store = MilvusStore.open(connection, self.settings.archive)
@@ -97,6 +94,33 @@ class Opening:
             return self.store(), False
         except ArchiveMissing:
             return self._create(), True
+
+    def store_for(self, origin: Collection) -> tuple[MilvusStore, bool]:
+        """Return a store that holds vectors of the same model, making the archive if there is none,
+        and whether it was made. No model is loaded.
+
+        Raises:
+            ArchiveMismatch: The archive has vectors of another model or pre-processing.
+        """
+        try:
+            store = self.store()
+        except ArchiveMissing:
+            connection = self._connect()
+            try:
+                self._store = MilvusStore.create(
+                    connection,
+                    self.settings.archive,
+                    model=origin.model,
+                    dim=origin.dim,
+                    fingerprint=origin.fingerprint,
+                    index=usable_profile(origin.index, embedded=connection.embedded),
+                )
+            except BaseException:
+                connection.close()
+                raise
+            return self._store, True
+        store.collection.require(model=origin.model, dim=origin.dim, fingerprint=origin.fingerprint)
+        return store, False
 
     def encoder(self) -> Encoder:
         """Return the archive's encoder.
@@ -234,13 +258,54 @@ class Opening:
         model = load_model(resolve(self._wanted_model))
         return None if isinstance(model, Encoder) else model
 
-    def writing(self, doing: str, *, wait_s: float = 0.0) -> AbstractContextManager[Turn]:
-        """Hold the archive's right to write, see `eidetic.turns.writing`."""
-        return writing(self.settings.writer_file, doing, wait_s=wait_s)
+    @contextmanager
+    def writing(self, doing: str, *, wait_s: float = 0.0) -> Iterator[Turn]:
+        """Hold the archive's right to write, see `eidetic.turns.writing`.
+
+        What is open is let go of if the archive was migrated since: its writes would be lost.
+        """
+        with writing(self.settings.writer_file, doing, wait_s=wait_s) as turn:
+            self._let_go_if_migrated()
+            yield turn
+
+    @contextmanager
+    def migrating(self) -> Iterator[tuple[Connection, Turn]]:
+        """Lend a connection of its own to a migration, of which there is one at a time.
+
+        Raises:
+            ArchiveMissing: There is no archive.
+            ArchiveBusy: Another process is migrating it.
+        """
+        self._require_folder()
+        with writing(self.settings.migration_file, "migrate") as turn:
+            self.close()
+            self._encoder = self._query_encoder = None
+            with self._connect() as connection:
+                yield connection, turn
+
+    def encoder_of(self, model: str) -> Encoder:
+        """Return a model's encoder, whatever the archive has.
+
+        Raises:
+            ModelUnavailable: It cannot be loaded.
+        """
+        return load_encoder(resolve(model))
 
     def journal(self) -> Journal:
-        """Return the journal of the archive's collection, open; the caller closes it."""
-        return Journal.open(self.settings.journal_file, self.store().collection.uid)
+        """Return the journal of the archive's collection, open; the caller closes it.
+
+        Raises:
+            ArchiveMismatch: The archive was migrated since it was opened here: its journal is that
+                of another collection, and would be replaced.
+        """
+        store = self.store()
+        now = find_collection(store.connection, self.settings.archive, version=None)
+        if now is not None and now.uid != store.collection.uid:
+            raise ArchiveMismatch(
+                f"the archive {self.settings.archive!r} has been migrated to {now.model} since "
+                "this process opened it; start it again"
+            )
+        return Journal.open(self.settings.journal_file, store.collection.uid)
 
     @contextmanager
     def rehearsal(self) -> Iterator[tuple[Store, Journal]]:
@@ -268,6 +333,24 @@ class Opening:
         settings = self.settings
         for file in (settings.roots_file, settings.journal_file, settings.text_models_file):
             file.unlink(missing_ok=True)
+
+    def _require_folder(self) -> None:
+        uri = self.settings.store_uri
+        if uri.rstrip("/").endswith(".db") and not os.path.exists(uri):  # noqa: PTH110
+            raise ArchiveMissing(
+                f"there is no archive {self.settings.archive!r} in {Path(uri).parent}; "
+                f"make it with: eidetic --archive {self.settings.archive} ingest FOLDER"
+            )
+
+    def _let_go_if_migrated(self) -> None:
+        """Close the store and forget the model where another collection has taken its place."""
+        if self._store is None:
+            return
+        now = find_collection(self._store.connection, self.settings.archive, version=None)
+        if now is None or now.uid != self._store.collection.uid:
+            log.info("the archive has been migrated meanwhile; it is opened anew")
+            self.close()
+            self._encoder = self._query_encoder = None
 
     def _loose(self, model: str) -> Encoder:
         """Return a model's encoder; kept apart, as no archive has been asked about it."""

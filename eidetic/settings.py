@@ -54,6 +54,16 @@ class Settings:
         return self.archive_dir / "journal.sqlite"
 
     @property
+    def next_journal_file(self) -> Path:
+        """The same of the collection that a migration fills."""
+        return self.archive_dir / "journal.next.sqlite"
+
+    @property
+    def migration_file(self) -> Path:
+        """What is migrating the archive, beside which others may write into it."""
+        return self.archive_dir / "migration.lock"
+
+    @property
     def writer_file(self) -> Path:
         """What is writing into the archive, see `eidetic.turns`."""
         return self.archive_dir / "writer.lock"

@@ -9,7 +9,7 @@ from typing import Any
 from eidetic.opening import Opening
 from eidetic.roots import adopting
 from ingest import IngestReport, Progress, follow, plan_scopes, require_local
-from schema import load_roots
+from schema import ArchiveMismatch, load_roots
 
 
 def watch(
@@ -37,6 +37,12 @@ def watch(
         def run(*args: Any, progress: Progress | None = None, **options: Any) -> IngestReport:
             # Between two batches others may write.
             with opening.writing("ingest --watch", wait_s=inf) as turn:
+                if opening.store() is not store:
+                    raise ArchiveMismatch(
+                        f"the archive {opening.settings.archive!r} has been migrated to "
+                        f"{opening.store().collection.model}, and what this run has open is of the "
+                        "collection before; start it again"
+                    )
                 return ingest(
                     *args,
                     store=store,

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from ingest.journal import LAYOUT
 from ingest.names import Excluded
 from ingest.report import shown_path
-from ingest.scopes import Scope, plan_scopes
+from ingest.scopes import Scope, whole_scope
 from ingest.walk import FoundFile, walk
-from schema.errors import ArchiveError, UsageError
+from schema.errors import ArchiveError
 from schema.records import ImageRecord, Vectors, row_id
 from schema.roots import Root
 
@@ -235,7 +235,7 @@ class Audit:
             )
             if root.is_there:
                 # Of what is no folder of this machine only an ingest knows the files.
-                scope = _whole(root, roots) if root.is_local else None
+                scope = whole_scope(root, roots) if root.is_local else None
                 if scope is None:
                     self._db.execute("INSERT INTO unseen VALUES (?, '')", (root.id,))
                 else:
@@ -376,12 +376,3 @@ def are_sound(vectors: Vectors) -> NDArray[np.bool_]:
     # A comparison with NaN is false.
     sound: NDArray[np.bool_] = np.abs(norms - 1) <= NORM_TOLERANCE
     return sound
-
-
-def _whole(root: Root, roots: Sequence[Root]) -> Scope | None:
-    """Return the scope of a whole root, ``None`` where its folder cannot be read."""
-    try:
-        scopes = plan_scopes([root.location], roots)
-    except UsageError:
-        return None
-    return next((scope for scope in scopes if scope.root == root and not scope.sub), None)

@@ -20,8 +20,8 @@ from typing import Self
 import numpy as np
 
 from ingest.entries import Entry
+from ingest.journal_file import cannot_use, is_damage, remove_journal
 from schema.closing import Closing
-from schema.errors import ArchiveError
 from schema.records import ImageRecord, Vector
 
 log = logging.getLogger(__name__)
@@ -86,8 +86,8 @@ class Journal(Closing):
             fits = journal._belongs_to(collection_uid)
         except sqlite3.DatabaseError as error:
             journal.close()
-            if not _is_damage(error):
-                raise _cannot_use(path, error) from error
+            if not is_damage(error):
+                raise cannot_use(path, error) from error
             log.warning("%s: damaged (%s); rebuilding it from the rows", path, error)
             fits = False
         except BaseException:
@@ -96,8 +96,7 @@ class Journal(Closing):
         if fits:
             return journal
         journal.close()
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        remove_journal(path)
         journal = cls._connect(path)
         with journal._transaction():
             # Not executescript: that would commit what has not been written in full.
@@ -116,7 +115,7 @@ class Journal(Closing):
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
         except (sqlite3.Error, OSError) as error:
-            raise _cannot_use(path, error) from error
+            raise cannot_use(path, error) from error
         return cls(connection, str(path))
 
     def close(self) -> None:
@@ -216,6 +215,11 @@ class Journal(Closing):
                 "DELETE FROM vectors WHERE content = ?",
                 [(entry.content,) for entry in entries if entry.state == "indexed"],
             )
+
+    def hand_over(self, collection_uid: str) -> None:
+        """Speak of another collection from now on, which has taken over all rows of this one."""
+        with self._transaction():
+            self._set("collection", collection_uid)
 
     def keep_vectors(self, vectors: Mapping[str, Vector]) -> None:
         """Keep vectors by content until rows that hold them are recorded: a crash in between, or
@@ -365,26 +369,4 @@ class Journal(Closing):
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise _cannot_use(self._path, error) from error
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _code(error: Exception) -> int:
-    # The low byte is the primary code; the rest says more of it.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _cannot_use(path: str | Path, error: Exception) -> ArchiveError:
-    if _code(error) == sqlite3.SQLITE_FULL:
-        return ArchiveError(
-            f"{path}: its disk is full; make room there and run the same command again: it goes "
-            "on from where it stopped"
-        )
-    return ArchiveError(
-        f"{path}: the archive's journal cannot be used ({error}); check that no other ingest of "
-        "this archive is running and that the disk has room. If it is damaged, delete it: the next "
-        "ingest rebuilds it from the rows and embeds nothing again"
-    )
+            raise cannot_use(self._path, error) from error

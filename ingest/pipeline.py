@@ -29,7 +29,7 @@ from ingest.report import (
     PruneRefused,
     Tally,
 )
-from ingest.scan import scan
+from ingest.scan import only_known, scan
 from ingest.scopes import Scope
 from ingest.sources import Sources
 from ingest.worklist import Worklist
@@ -52,6 +52,7 @@ def ingest(
     allow_mass_prune: bool = False,
     dry_run: bool = False,
     exclude: Iterable[str] = (),
+    among: Journal | None = None,
     max_pixels: int | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -66,6 +67,8 @@ def ingest(
         dry_run: Whether to embed and write nothing, and only report what would be.
         exclude: Shell patterns, see `ingest.names.compile_excluded`; rows of excluded files are
             removed like those of files that are gone.
+        among: The journal of another collection: files that it does not know are passed over, so
+            that this one comes to hold the same files and no others. ``None`` for all files.
         max_pixels: Limit of `embed.images.decode_image`; None for what the memory allows.
 
     Raises:
@@ -98,7 +101,7 @@ def ingest(
             scan(
                 scopes,
                 number,
-                walk=sources.walk,
+                walk=sources.walk if among is None else only_known(sources.walk, among),
                 excluded=excluded,
                 journal=journal,
                 work=work,

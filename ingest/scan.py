@@ -19,6 +19,9 @@ from schema.errors import SkipReason
 FILES_PER_STEP = 1000
 """Bounds one transaction of the journal, and is how often progress is told."""
 
+Walk = Callable[[Scope, Excluded], Iterator[FoundFile | Unwalkable]]
+"""Yields what a scope holds, see `ingest.sources.Source.walk`."""
+
 _TRIED_AGAIN = {
     SkipReason.UNREADABLE,
     SkipReason.VANISHED,
@@ -32,7 +35,7 @@ def scan(
     scopes: Iterable[Scope],
     number: int,
     *,
-    walk: Callable[[Scope, Excluded], Iterator[FoundFile | Unwalkable]],
+    walk: Walk,
     excluded: Excluded,
     journal: Journal,
     work: Worklist,
@@ -45,7 +48,6 @@ def scan(
 
     Args:
         number: Of this scan, see `Journal.begin_scan`.
-        walk: Yields what a scope holds, see `ingest.sources.Source.walk`.
     """
     for scope in scopes:
         found = walk(scope, excluded)
@@ -53,6 +55,23 @@ def scan(
             _sort_out(step, scope, number, journal=journal, work=work, tally=tally)
             tally.scanned += len(step)
             progress.found(tally.scanned)
+
+
+def only_known(walk: Walk, known: Journal) -> Walk:
+    """Return a walk that yields only the files which a journal knows, and folders that cannot be
+    read.
+    """
+
+    def walk_known(scope: Scope, excluded: Excluded) -> Iterator[FoundFile | Unwalkable]:
+        found = walk(scope, excluded)
+        while step := list(islice(found, FILES_PER_STEP)):
+            entries = known.find_all(scope.root.id, [shown_path(item.path) for item in step])
+            for item in step:
+                is_folder = isinstance(item, Unwalkable) and item.is_folder
+                if is_folder or shown_path(item.path) in entries:
+                    yield item
+
+    return walk_known
 
 
 def is_unchanged(entry: Entry, file: FoundFile) -> bool:

@@ -96,6 +96,19 @@ def plan_scopes(paths: Iterable[str | os.PathLike[str]], roots: Sequence[Root]) 
     ]
 
 
+def whole_scope(root: Root, roots: Sequence[Root]) -> Scope | None:
+    """Return the scope of a whole root, ``None`` where it cannot be reached or read.
+
+    Args:
+        roots: All that the archive knows.
+    """
+    try:
+        scopes = plan_scopes([root.location], roots)
+    except UsageError:
+        return None
+    return next((scope for scope in scopes if scope.root == root and not scope.sub), None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     path: str

@@ -108,8 +108,12 @@ def to_row(embedded: Embedded) -> tuple[dict[str, Any], int]:
 
 
 def from_row(row: Mapping[str, Any]) -> ImageRecord:
-    """Return the record of a Milvus row; sentinels become ``None``."""
-    return ImageRecord(**{field.name: _load(field, row[field.name]) for field in _RECORD_FIELDS})
+    """Return the record of a Milvus row; sentinels become ``None``.
+
+    A field that the row has not, because an older version of Eidetic did not know it, is unknown.
+    """
+    known = (field for field in _RECORD_FIELDS if field.name in row)
+    return ImageRecord(**{field.name: _load(field, row[field.name]) for field in known})
 
 
 def milvus_schema(dim: int, *, bm25: bool) -> "CollectionSchema":

@@ -81,3 +81,9 @@ def find_profile(name: str, *, embedded: bool) -> IndexProfile:
         where = "the embedded store" if embedded else "a Milvus server"
         raise UsageError(f"index profile {name!r} is not one that {where} has: {', '.join(usable)}")
     return PROFILES[name]
+
+
+def usable_profile(name: str, *, embedded: bool) -> str:
+    """Return a profile's name, or the default's where the store does not have it."""
+    profile = PROFILES.get(name)
+    return DEFAULT_PROFILE if profile is None or (embedded and profile.server_only) else name

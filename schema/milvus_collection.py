@@ -280,8 +280,14 @@ def create_collection(
     connection.call(f"create {alias!r}", make)
 
 
-def find_collection(connection: Connection, alias: str, *, version: int) -> Collection | None:
+def find_collection(
+    connection: Connection, alias: str, *, version: int | None, update: str = ""
+) -> Collection | None:
     """Return what the collection behind an alias says of itself; ``None`` without one.
+
+    Args:
+        version: The version of the fields that it must have; ``None`` for any.
+        update: The command that makes one of this version of an older one, if there is any.
 
     Raises:
         ArchiveMismatch: It was not made by Eidetic, or by another version of it.
@@ -290,7 +296,20 @@ def find_collection(connection: Connection, alias: str, *, version: int) -> Coll
     if not connection.call(doing, lambda client: client.has_collection(alias, **patience)):
         return None
     facts = connection.call(doing, lambda client: client.describe_collection(alias, **patience))
-    return _read_properties(facts["collection_name"], facts["properties"], version)
+    found = _read_properties(facts["collection_name"], facts["properties"])
+    if version is not None and found.schema_version != version:
+        if update and found.schema_version < version:
+            advice = f"bring it up to date with: {update}"
+        else:
+            advice = (
+                "use the Eidetic that made it, or ingest the same folders into another archive "
+                "with --archive"
+            )
+        raise ArchiveMismatch(
+            f"the collection {found.name!r} has schema version {found.schema_version}, this "
+            f"Eidetic reads version {version}; {advice}"
+        )
+    return found
 
 
 def has_field(connection: Connection, collection: Collection, field: str) -> bool:
@@ -309,7 +328,7 @@ def _properties(collection: Collection) -> dict[str, str]:
     }
 
 
-def _read_properties(name: str, properties: dict[str, str], version: int) -> Collection:
+def _read_properties(name: str, properties: dict[str, str]) -> Collection:
     try:
         collection = Collection(
             name=name,
@@ -325,12 +344,6 @@ def _read_properties(name: str, properties: dict[str, str], version: int) -> Col
             f"the collection {name!r} was not made by Eidetic (no property {error}); choose "
             "another archive name with --archive"
         ) from error
-    if collection.schema_version != version:
-        raise ArchiveMismatch(
-            f"the collection {name!r} has schema version {collection.schema_version}, this "
-            f"Eidetic reads version {version}; use the Eidetic that made it, or ingest the "
-            "same folders into another archive with --archive"
-        )
     if collection.index not in PROFILES:
         raise StoreError(f"the collection {name!r} names an unknown index {collection.index!r}")
     return collection

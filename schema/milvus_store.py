@@ -55,13 +55,23 @@ class MilvusStore(MilvusCollection):
             ArchiveMismatch: The collection was not made by Eidetic, or by another version of it.
         """
         check_archive_name(archive)
-        collection = find_collection(connection, archive, version=SCHEMA_VERSION)
+        collection = find_collection(
+            connection,
+            archive,
+            version=SCHEMA_VERSION,
+            update=f"eidetic --archive {archive} migrate",
+        )
         if collection is None:
             raise ArchiveMissing(
                 f"there is no archive {archive!r} at {connection.uri}"
                 f"{known_archives(connection)}; make it with the same options and: "
                 f"eidetic --archive {archive} ingest FOLDER"
             )
+        return cls.of(connection, collection)
+
+    @classmethod
+    def of(cls, connection: Connection, collection: Collection) -> Self:
+        """Open a collection of this version that is known already, and load it for searching."""
         bm25 = has_field(connection, collection, SPARSE_FIELD)
         store = cls(connection, collection, bm25=bm25)
         store._prepare()
@@ -73,12 +83,16 @@ class MilvusStore(MilvusCollection):
         connection: Connection,
         archive: str,
         *,
+        alias: str = "",
         model: str,
         dim: int,
         fingerprint: str,
         index: str = DEFAULT_PROFILE,
     ) -> Self:
         """Make the collection of a new archive for one model's vectors.
+
+        Args:
+            alias: What leads to it; by default the archive's name.
 
         Raises:
             UsageError: The archive's name or the index profile cannot be used.
@@ -97,7 +111,7 @@ class MilvusStore(MilvusCollection):
         )
         bm25 = connection.capabilities.bm25
         create_collection(
-            connection, archive, collection, milvus_schema(dim, bm25=bm25), has_words=bm25
+            connection, alias or archive, collection, milvus_schema(dim, bm25=bm25), has_words=bm25
         )
         return cls(connection, collection, bm25=bm25)
 
@@ -163,6 +177,14 @@ class MilvusStore(MilvusCollection):
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
         for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):
             yield from (record for record in map(from_row, page) if passes(record, filters))
+
+    def iterate_rows(self, where: str = "") -> Iterator[list[Embedded]]:
+        """Yield the matching rows with their vectors by the batch, in the order of their ids."""
+        for page in self._pages(where, [*FIELD_NAMES, VECTOR_FIELD]):
+            yield [
+                Embedded(from_row(row), np.asarray(row[VECTOR_FIELD], dtype=np.float32))
+                for row in page
+            ]
 
     def _mend_doubles(self, ids: list[str]) -> None:
         """Write rows anew that are there twice."""

@@ -55,8 +55,8 @@ class Collection:
         raise ArchiveMismatch(
             f"the archive holds vectors of {what} {held[differs]!r}, not {wanted[differs]!r}, and "
             "vectors of two kinds cannot be compared; go on with "
-            f"--model {self.model}, or ingest into another archive: "
-            f"eidetic --archive NAME ingest FOLDER --model {model}"
+            f"--model {self.model}, or change the archive's model: "
+            f"eidetic migrate --model {model}"
         )
 
 

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from eidetic.cli import about, care, compare, descriptions, fill, find, mcp, models, serve, tidy
+from eidetic.cli import (
+    about,
+    care,
+    compare,
+    descriptions,
+    fill,
+    find,
+    mcp,
+    models,
+    move,
+    serve,
+    tidy,
+)
 from eidetic.cli.options import Options
 
 app = typer.Typer(
@@ -81,6 +93,9 @@ app.add_typer(models.models)
 app.command("show")(care.show)
 app.command("doctor")(care.doctor)
 app.add_typer(care.roots)
+app.command("export")(move.export_rows)
+app.command("import")(move.import_rows)
+app.command("migrate")(move.migrate)
 app.command("evaluate")(about.evaluate)
 app.command("serve")(serve.serve)
 app.command("mcp")(mcp.mcp)

@@ -13,8 +13,8 @@ from eidetic.printable import printable
 if TYPE_CHECKING:
     from eidetic.results import Hit, Hits
 
-PLAIN_WIDTH = 120
-"""Columns of a table that does not go to a terminal."""
+PLAIN_WIDTH = 10_000
+"""Columns of a table that does not go to a terminal: no path is folded, so that grep finds it."""
 
 
 def print_json(value: Any, *, line: bool = False) -> None:
@@ -58,7 +58,7 @@ def print_table(
     fold: str = "",
     dim: Sequence[bool] = (),
 ) -> None:
-    """Print a table on stdout, as wide as the terminal at most.
+    """Print a table on stdout, as wide as the terminal at most, and as it needs elsewhere.
 
     Args:
         columns: Headings; a column without any value is left out.
@@ -81,7 +81,6 @@ def print_table(
             justify="right" if columns[i] in right else "left",
             overflow="fold" if columns[i] == fold else "ellipsis",
             no_wrap=columns[i] != fold,
-            ratio=1 if columns[i] == fold and not sys.stdout.isatty() else None,
         )
     for place, row in enumerate(cells):
         style = "dim" if place < len(dim) and dim[place] else None

@@ -183,6 +183,29 @@ def test_a_root_is_listed_moved_and_forgotten(run: Run, archive: Path) -> None:
     assert answer(run("status", "--json"))["rows"] == 0
 
 
+def test_rows_go_to_another_archive_and_to_another_index(
+    run: Run, archive: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.parquet"
+    done = answer(run("export", file, "--json"))
+    keys = {"archive", "file", "rows", "vectors", "bytes", "model", "fingerprint"}
+    assert set(done) == keys
+    assert (done["rows"], done["bytes"]) == (5, file.stat().st_size)
+    assert "replace it with --yes" in run("export", file, code=2).stderr
+    taken = answer(run("--archive", "copy", "import", file, "--json"))
+    assert (taken["rows"], taken["added"], taken["total_rows"]) == (5, 5, 5)
+    assert "unchanged  5" in run("--archive", "copy", "import", file).stdout
+    assert "not a Parquet file" in run("import", archive / "red.png", code=2).stderr
+    moved = answer(run("migrate", "--index", "flat", "--json"))
+    assert (moved["rows"], moved["lost"], moved["recall_at_10"]) == (5, 0, 1.0)
+    assert answer(run("status", "--json"))["index"] == "flat"
+    assert answer(run("search", "red", "--json"))["hits"][0]["path"] == str(archive / "red.png")
+    assert answer(run("migrate", "--drop-old", "--json"))["dropped"] == moved["previous"]
+    assert "nothing to drop" in run("migrate", "--drop-old", code=3).stderr
+    assert "already" in run("migrate", code=2).stderr
+    assert "stands alone" in run("migrate", "--abandon", "--drop-old", code=2).stderr
+
+
 def test_evaluate_measures_recall_under_the_keys_of_the_contract(
     run: Run, archive: Path, tmp_path: Path
 ) -> None:
@@ -210,7 +233,7 @@ def test_nothing_but_results_goes_to_stdout(run: Run, images: Path) -> None:
 
 COMMANDS = (
     "ingest", "search", "similar", "classify", "compare", "status", "show", "roots", "doctor",
-    "models", "evaluate", "serve", "demo",
+    "models", "export", "import", "migrate", "evaluate", "serve", "demo",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from schema import (
     UsageError,
 )
 from schema.archives import list_archives
+from schema.fields import SCHEMA_VERSION
 from schema.store import ROWS_PER_BATCH
 from tests.conftest import MakeStore, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows
@@ -215,15 +216,23 @@ def test_a_collection_of_strangers_is_refused(store_uri: str) -> None:
             MilvusStore.open(connection, "stranger")
 
 
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [
+        (SCHEMA_VERSION - 1, "eidetic --archive strange migrate"),
+        (SCHEMA_VERSION + 1, "use the Eidetic that made it, or ingest the"),
+    ],
+)
 def test_an_archive_of_another_schema_version_is_refused_with_the_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, way_out: str
 ) -> None:
     with Connection(str(tmp_path / "milvus.db")) as connection:
-        monkeypatch.setattr("schema.milvus_store.SCHEMA_VERSION", 1)
-        MilvusStore.create(connection, "old", dim=8, model="toy", fingerprint="toy-1")
+        monkeypatch.setattr("schema.milvus_store.SCHEMA_VERSION", version)
+        MilvusStore.create(connection, "strange", dim=8, model="toy", fingerprint="toy-1")
         monkeypatch.undo()
-        with pytest.raises(ArchiveMismatch, match=r"version 1, this .* version 2; .* ingest the"):
-            MilvusStore.open(connection, "old")
+        told = rf"version {version}, this .* version {SCHEMA_VERSION}; .*{way_out}"
+        with pytest.raises(ArchiveMismatch, match=told):
+            MilvusStore.open(connection, "strange")
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "x" * 65, "ärger", 'a"'])
@@ -254,7 +263,7 @@ def test_the_embedded_store_refuses_a_profile_of_the_server(tmp_path: Path) -> N
 def test_another_model_dimension_or_preprocessing_is_refused_with_the_way_out() -> None:
     collection = a_collection()
     collection.require(model="toy", dim=8, fingerprint="toy-1")
-    with pytest.raises(ArchiveMismatch, match=r"--archive NAME ingest FOLDER --model other"):
+    with pytest.raises(ArchiveMismatch, match=r"eidetic migrate --model other"):
         collection.require(model="other", dim=8, fingerprint="toy-1")
     with pytest.raises(ArchiveMismatch, match="pre-processing 'toy-1', not 'toy-2'"):
         collection.require(model="toy", dim=8, fingerprint="toy-2")

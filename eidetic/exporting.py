@@ -1,0 +1,70 @@
+"""An archive's rows and vectors as a Parquet file."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eidetic.opening import Opening
+from schema import Embedded, StoreError, UsageError, load_roots
+from schema.parquet import Origin, write_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        file: Its absolute path.
+        vectors: Whether they are in it.
+    """
+
+    archive: str
+    file: str
+    rows: int
+    vectors: bool
+    bytes: int
+    model: str
+    fingerprint: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of the command line's contract."""
+        return asdict(self)
+
+
+def export_rows(
+    opening: Opening, file: Path, *, where: str, vectors: bool, replace: bool
+) -> Exported:
+    """See `eidetic.Archive.export_rows`."""
+    file = Path(os.path.abspath(file.expanduser()))  # noqa: PTH100  # links stay links
+    if file.exists() and not (replace and file.is_file()):
+        advice = "give another name" if not file.is_file() else "replace it with --yes"
+        raise UsageError(f"{file}: is there already; {advice}")
+    store = opening.store()
+    roots = load_roots(opening.settings.roots_file)
+    origin = Origin(store.collection, roots, has_vectors=vectors, where=where)
+
+    def batches() -> Iterator[Sequence[Embedded]]:
+        # The file is thrown away where this raises: one that lacks rows must not pass for whole.
+        seen = 0
+        expected = store.count(where)
+        for rows in store.iterate_rows(where):
+            seen += len(rows)
+            yield rows
+        if not min(expected, now := store.count(where)) <= seen <= max(expected, now):
+            raise StoreError(
+                f"Milvus at {store.connection.uri} gave {seen:,} of {now:,} rows, and nothing was "
+                f"exported; look at the archive with: {opening.settings.command} doctor"
+            )
+
+    rows = write_rows(file, batches(), origin)
+    return Exported(
+        archive=opening.settings.archive,
+        file=str(file),
+        rows=rows,
+        vectors=vectors,
+        bytes=file.stat().st_size,
+        model=store.collection.model,
+        fingerprint=store.collection.fingerprint,
+    )
