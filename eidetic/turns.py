@@ -23,6 +23,9 @@ log = logging.getLogger("eidetic")
 
 PAUSE_S = 0.1
 
+ASKING_S = 0.3
+"""Who asks whether there is a writer holds the lock for a moment; so long a writer always waits."""
+
 TOLD_EVERY_S = 0.5
 """How often the file says how far its writer is, at most."""
 
@@ -135,8 +138,8 @@ def find_writer(file: Path) -> Writer | None:
 
 
 def _lock(handle: int, file: Path, wait_s: float) -> None:
-    give_up = time.monotonic() + wait_s
-    has_told = False
+    give_up = time.monotonic() + max(wait_s, ASKING_S)
+    has_told = wait_s == 0
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
