@@ -121,7 +121,9 @@ class Connection(Closing):
         last_start = time.monotonic() + self.timeout_s
         pause_s = 0.1
         while True:
-            client = self.client
+            with self._reopening:
+                # A store that another thread opens anew just now is not loaded yet.
+                client = self.client
             try:
                 answer = ask(client)
                 self.is_lost = False

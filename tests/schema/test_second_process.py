@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -129,6 +132,23 @@ def test_two_that_were_attached_go_on_together(made: Path) -> None:
         assert one.count() == two.count() == ROWS
         assert one.connection.owner is None
         assert two.connection.owner == Owner(os.getpid(), _port_in(made))
+
+
+def test_what_is_asked_while_the_store_is_opened_anew_waits_for_it(made: Path) -> None:
+    with holder(made) as first, MilvusStore.open(Connection(str(made)), "shared") as store:
+        is_opening = threading.Event()
+
+        def slowly() -> None:
+            is_opening.set()
+            time.sleep(0.5)
+
+        store.connection.on_reopened.insert(0, slowly)
+        end(first)
+        with ThreadPoolExecutor(1) as pool:
+            one = pool.submit(store.count)
+            assert is_opening.wait(30)
+            assert len(store.search(VECTORS[:1], 3)[0]) == 3
+            assert one.result() == ROWS
 
 
 def test_a_note_that_a_killed_process_left_is_replaced(made: Path) -> None:
