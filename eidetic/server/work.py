@@ -26,7 +26,7 @@ class Work:
         self._name = name
         self._most = threads + waiting
         self._time_limit_s = time_limit_s
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"eidetic-{name}")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"serve-{name}")
         self._lock = threading.Lock()
         self._pending = 0
 
