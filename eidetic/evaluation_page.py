@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eidetic.files import Files
-from eidetic.page import THUMBNAIL_SIDE, address_of, figure, page, text, write_page
+from eidetic.html_file import THUMBNAIL_SIDE, address_of, figure, page, text, write_page
 from eidetic.results import locate
 from schema import ImageRecord
 from search import Evaluation, Failure, Recall

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eidetic.collecting import LeftOut
 from eidetic.files import Files
-from eidetic.page import THUMBNAIL_SIDE, address_of, figure, page, text, write_page
+from eidetic.html_file import THUMBNAIL_SIDE, address_of, figure, page, text, write_page
 from eidetic.results import Hit, Hits, capture_time
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from search.relevance import Judged
 
 Found = Judged | ImageRecord
 
-FETCHED_PER_SHOWN = 4
-MIN_FETCHED = 100
+FETCHED_PER_SHOWN = 1.5
+MIN_FETCHED = 30
 GROWTH = 4
-"""A page that is not full is looked for among so many times more."""
+"""A page that is not full is looked for among so many times more; each row costs, and few archives
+have a fold in every second hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _fetch(
     calibration: Calibration | None,
 ) -> tuple[list[Found], list[Fold], list[Vector]]:
     """Return hits enough to show so many, how they are folded, and their vectors."""
-    asked = max(FETCHED_PER_SHOWN * needed, MIN_FETCHED) if arrangement.fold else needed
+    asked = max(ceil(FETCHED_PER_SHOWN * needed), MIN_FETCHED) if arrangement.fold else needed
     while True:
         # More than the store can give is refused there, for what was asked for and no more.
         asked = max(min(asked, MAX_LIMIT), query.offset + query.k)

@@ -74,7 +74,7 @@ def evaluate(
         eidetic evaluate --captions captions.jsonl --report report.html
     """
     if report is not None:
-        from eidetic.page import check_page_file
+        from eidetic.html_file import check_page_file
 
         check_page_file(report)
     with open_archive(context) as archive:

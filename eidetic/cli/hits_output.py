@@ -102,7 +102,7 @@ class HitsOutput:
                 "give one of them"
             )
         if self.gallery is not None:
-            from eidetic.page import check_page_file
+            from eidetic.html_file import check_page_file
 
             check_page_file(self.gallery)
         return Ready(self, self._opener(), self._graphics())

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from eidetic.gallery import write_gallery
-from eidetic.page import check_page_file, page, write_page
+from eidetic.html_file import check_page_file, page, write_page
 from eidetic.results import Hit, Hits
 from schema import UsageError
 from tests.eidetic.found import HOSTILE, found, write_named
