@@ -57,3 +57,5 @@ def test_a_token_is_asked_for_once(
         expect(tiles(page).first).to_be_visible()
         page.reload()
         expect(tiles(page).first).to_be_visible()
+        # It would go on asking a server that is gone.
+        page.close()
