@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from tests.e2e.test_command_line import EIDETIC, Run, answer, archive, environ, 
 from tests.images import write_colours
 
 __all__ = ["archive", "environ", "images", "run"]
-
-Watch = Callable[..., "subprocess.Popen[str]"]
 
 
 @contextmanager
@@ -27,6 +25,8 @@ def watching(folder: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # Where the tests run in the background, Ctrl-C would be ignored in all they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     with process:
         try:
@@ -62,7 +62,7 @@ def test_the_archive_is_usable_whatever_became_of_the_other_process(
 ) -> None:
     with watching(archive, environ) as watcher:
         os.kill(watcher.pid, how)
-        watcher.wait()
+        watcher.wait(timeout=60)
     assert len(answer(run("search", "a red image", "--json"))["hits"]) == 5
     assert answer(run("doctor", "--json"))["problems"] == []
 
