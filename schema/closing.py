@@ -1,10 +1,11 @@
 """What is used in a ``with`` statement and closed at its end."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 
-class Closing:
+class Closing(ABC):
     """Base of classes whose ``with`` statement ends with their own ``close``."""
 
     def __enter__(self) -> Self:
@@ -15,6 +16,6 @@ class Closing:
     ) -> None:
         self.close()
 
+    @abstractmethod
     def close(self) -> None:
         """Release what is held."""
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,9 +135,9 @@ class MilvusCollection(Closing):
         if connection.was_killed:
             self._mend_doubles(self._find_doubles())
 
+    @abstractmethod
     def _mend_doubles(self, ids: list[str]) -> None:
         """See to it that rows which are there twice are there once at most."""
-        raise NotImplementedError
 
     def _find_doubles(self) -> list[str]:
         """Return the ids of rows that are there twice, sorted.

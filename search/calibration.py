@@ -68,7 +68,7 @@ class Calibration:
         self._folder = folder
         self._drawn: tuple[str, Sample] | None = None
         self._captions: tuple[str, Vectors] | None = None
-        self._neutral: tuple[Vectors, Vectors, Neutral] | None = None
+        self._neutral: tuple[Sample, Vectors, Neutral] | None = None
 
     def sample(self, store: Store) -> Sample:
         """Return the vectors of about `SAMPLE_ROWS` rows.
@@ -85,19 +85,21 @@ class Calibration:
         self._drawn = (uid, sample)
         return sample
 
-    def neutral(self, store: Store, encoder: TextEncoder) -> Neutral:
-        """Return what an archive that is not empty is held against by words.
+    def neutral(self, sample: Sample, encoder: TextEncoder) -> Neutral:
+        """Return what an archive is held against by words.
+
+        Args:
+            sample: Of its rows, at least one.
 
         Raises:
-            StoreError: The store does not answer, or answers with an error.
             UsageError: The model takes images only.
         """
-        sample, captions = self.sample(store).vectors, self.captions(encoder)
+        captions = self.captions(encoder)
         if self._neutral is not None:
             seen, said, neutral = self._neutral
             if seen is sample and said is captions:
                 return neutral
-        neutral = Neutral.of(captions, sample)
+        neutral = Neutral.of(captions, sample.vectors)
         self._neutral = (sample, captions, neutral)
         return neutral
 

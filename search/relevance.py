@@ -120,7 +120,7 @@ def draw_line(
     if len(sample.vectors) == 0:
         return None
     if all(isinstance(term, Text) for term in query.terms):
-        neutral = calibration.neutral(store, encoder())
+        neutral = calibration.neutral(sample, encoder())
         return line_of_words(wanted, sample.vectors, neutral, rows=sample.rows)
     return line_of_images(wanted, sample.vectors, rows=sample.rows)
 

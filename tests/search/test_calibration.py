@@ -80,13 +80,13 @@ def test_what_is_neutral_is_measured_once_per_sample() -> None:
     for row, vector in zip(some_rows(3), vectors, strict=True):
         store.upsert([Embedded(row.record, vector)])
     store.delete([row.record.id for row in some_rows(50)[3:]])
-    neutral = calibration.neutral(store, encoder)
+    neutral = calibration.neutral(calibration.sample(store), encoder)
     cosines = vectors @ encoder.encode_texts(NEUTRAL).T
     assert neutral.spread == pytest.approx(cosines.std(axis=1).mean())
     assert neutral.mean == pytest.approx(encoder.encode_texts(NEUTRAL).mean(axis=0))
-    assert calibration.neutral(store, encoder) is neutral
+    assert calibration.neutral(calibration.sample(store), encoder) is neutral
     store.delete([some_rows(1)[0].record.id])
-    assert calibration.neutral(store, encoder) is not neutral
+    assert calibration.neutral(calibration.sample(store), encoder) is not neutral
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
