@@ -164,7 +164,8 @@ def address(chromium: str, environ: dict[str, str]) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while playwright is open an event loop runs, and no other test may run one.
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
