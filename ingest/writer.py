@@ -15,17 +15,17 @@ from schema.store import Store
 WAITING_BATCHES = 2
 """Batches that wait while one is written: two smooth a slow moment of the store."""
 
-Kind = Literal["indexed", "unchanged", "moved", "skipped"]
+Kind = Literal["indexed", "unchanged", "moved", "skipped", "part"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """The end of one file's way.
+    """The end of one file's way, or of a part of it ("part"): frames of a video that goes on.
 
     Attributes:
         row: What to write, None if the row stays as it is or there is none.
         entry: What the journal is to say; None to leave it as it is.
-        drop: Id of a row that is no longer true, or "".
+        drops: Ids of rows that are no longer true.
         malformed: Metadata values of the file that could not be used.
     """
 
@@ -33,7 +33,7 @@ class Result:
     entry: Entry | None
     row: Embedded | None = None
     skip: Skip | None = None
-    drop: str = ""
+    drops: tuple[str, ...] = ()
     malformed: int = 0
 
 
@@ -85,8 +85,8 @@ class Writer:
 
     def _write(self, results: Sequence[Result]) -> None:
         rows = [result.row for result in results if result.row is not None]
-        refused = [result.entry for result in results if result.drop and result.entry]
-        drops = [result.drop for result in results if result.drop]
+        refused = [result.entry for result in results if result.drops and result.entry]
+        drops = [row for result in results for row in result.drops]
         if rows:
             self._tally.cut_values += self._store.upsert(rows)
         if drops:
@@ -94,7 +94,10 @@ class Writer:
                 self._journal.doubt(entry.root, [entry.path])
             self._store.delete(drops)
         self._journal.record([result.entry for result in results if result.entry is not None])
-        self._tally.removed += len(drops)
+        self._tally.frames += sum(
+            result.row is not None and result.row.record.view == "frame" for result in results
+        )
+        self._tally.removed += sum(bool(r.drops) and r.kind == "skipped" for r in results)
         self._tally.malformed_values += sum(result.malformed for result in results)
         for result in results:
             match result.kind:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from eidetic.cli.output import human_bytes
 from eidetic.printable import printable
+from eidetic.results import moment
 
 if TYPE_CHECKING:
     from eidetic.show import Facts, FileState
@@ -68,8 +69,7 @@ def _row(record: "ImageRecord") -> Iterator[tuple[str, str]]:
     yield "id", record.id
     yield "root", record.root
     yield "image", f"{record.format}, {record.width} x {record.height} pixels, {size}"
-    if record.view != "photo":
-        yield "view", f"{record.view} at {record.offset_ms / 1000:.3f} s"
+    yield "moment", moment(record)
     yield "taken", taken(record)
     yield "camera", record.camera or ""
     yield "lens", record.lens or ""
