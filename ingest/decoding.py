@@ -6,6 +6,7 @@ This runs in worker processes (`ingest.decoding_worker`), which the pool of the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from embed.images import decode_image, read_header
@@ -130,6 +131,35 @@ class Segment:
     frames: tuple[Frame, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FrameJob:
+    """Which frame of a video file to show.
+
+    Attributes:
+        offset_ms: See `embed.video.VideoFile.at`; the others are as in `VideoJob`.
+    """
+
+    path: str
+    format: str
+    offset_ms: int
+    resizing: Resizing
+    max_pixels: int
+
+
+AnyJob = Job | VideoJob | FrameJob
+
+Answer = Decoded | Segment | Pixels
+
+
+def decode_frame(job: FrameJob, beat: Callable[[], None]) -> Pixels:
+    """Do a job, see `decode_segment`."""
+    with (
+        _open(job.path) as file,
+        VideoFile(file, job.format, max_pixels=job.max_pixels) as video,
+    ):
+        return job.resizing.apply(video.at(job.offset_ms, beat).image())
+
+
 def decode_segment(job: VideoJob, beat: Callable[[], None]) -> Segment:
     """Do a job.
 
@@ -139,14 +169,10 @@ def decode_segment(job: VideoJob, beat: Callable[[], None]) -> Segment:
     Raises:
         ImageUnreadable: The file is no video that can be read, and why.
     """
-    try:
-        file = Path(job.path).open("rb")  # noqa: SIM115
-    except OSError as error:
-        raise ImageUnreadable(
-            SkipReason.UNREADABLE,
-            f"the file cannot be read ({error.strerror}); check its permissions and disk",
-        ) from error
-    with file, VideoFile(file, job.format, max_pixels=job.max_pixels) as video:
+    with (
+        _open(job.path) as file,
+        VideoFile(file, job.format, max_pixels=job.max_pixels) as video,
+    ):
         facts = merge_facts(
             sidecar=read_xmp(job.sidecar),
             xmp=Facts(),
@@ -169,3 +195,13 @@ def decode_segment(job: VideoJob, beat: Callable[[], None]) -> Segment:
                 )
             )
     return Segment(facts, plan, tuple(frames))
+
+
+def _open(path: str) -> BufferedReader:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise ImageUnreadable(
+            SkipReason.UNREADABLE,
+            f"the file cannot be read ({error.strerror}); check its permissions and disk",
+        ) from error

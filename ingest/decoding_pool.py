@@ -19,7 +19,10 @@ import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
 
-from ingest.decoding import Decoded, Job, Segment, VideoJob
+import numpy as np
+
+from embed.resizing import Pixels
+from ingest.decoding import Answer, AnyJob, Decoded, FrameJob, Job, Segment, VideoJob
 from ingest.decoding_wire import BEAT, READY, Failure, Refusal, receive_frame, send_frame
 from schema.closing import Closing
 from schema.errors import EideticError, ImageUnreadable, SkipReason
@@ -91,7 +94,14 @@ class DecodingPool(Closing):
             raise _wrong(job.path, answer)
         return answer
 
-    def _do(self, job: Job | VideoJob, data: bytes, name: str) -> Decoded | Segment:
+    def show(self, job: FrameJob) -> Pixels:
+        """Decode one frame of a video in a worker, and wait for it; raises as `look`."""
+        answer = self._do(job, b"", job.path)
+        if not isinstance(answer, np.ndarray):
+            raise _wrong(job.path, answer)
+        return answer
+
+    def _do(self, job: AnyJob, data: bytes, name: str) -> Answer:
         try:
             return self._do_once(job, data, name)
         except _WorkerLost as lost:
@@ -116,7 +126,7 @@ class DecodingPool(Closing):
         for worker in idle:
             self._drop(worker)
 
-    def _do_once(self, job: Job | VideoJob, data: bytes, name: str) -> Decoded | Segment:
+    def _do_once(self, job: AnyJob, data: bytes, name: str) -> Answer:
         worker = self._take()
         try:
             answer = worker.do(job, data, name)
@@ -216,7 +226,7 @@ class _Worker:
         if said != READY:
             raise EideticError("a decoding process of another version answered; install again")
 
-    def do(self, job: Job | VideoJob, data: bytes, name: str) -> Decoded | Segment:
+    def do(self, job: AnyJob, data: bytes, name: str) -> Answer:
         """Send a job and wait for the answer."""
         self._channel.settimeout(self._time_limit_s)
         try:
@@ -238,7 +248,7 @@ class _Worker:
             if complaints:
                 log.debug("%s: %s", name, complaints)
         match answer:
-            case Decoded() | Segment():
+            case Decoded() | Segment() | np.ndarray():
                 return answer
             case Refusal():
                 raise ImageUnreadable(answer.reason, answer.detail)

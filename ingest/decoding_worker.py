@@ -17,7 +17,15 @@ import traceback
 from pathlib import Path
 
 from embed.images import BYTES_PER_PIXEL
-from ingest.decoding import Decoded, Job, Segment, VideoJob, decode, decode_segment
+from ingest.decoding import (
+    Answer,
+    AnyJob,
+    FrameJob,
+    VideoJob,
+    decode,
+    decode_frame,
+    decode_segment,
+)
 from ingest.decoding_wire import BEAT, READY, Failure, Refusal, receive_frame, send_frame
 from schema.errors import ImageUnreadable, SkipReason
 
@@ -48,7 +56,7 @@ def main() -> None:
     with contextlib.suppress(EOFError, OSError):
         send_frame(channel, READY)
         while True:
-            job: Job | VideoJob = pickle.loads(receive_frame(channel))
+            job: AnyJob = pickle.loads(receive_frame(channel))
             data = receive_frame(channel)
             heart = _Heart(channel, time_limit_s)
             answer = _answer(job, data, heart)
@@ -78,14 +86,14 @@ class _Heart:
         signal.alarm(0)
 
 
-def _answer(
-    job: Job | VideoJob, data: bytes, heart: _Heart
-) -> Decoded | Segment | Refusal | Failure:
+def _answer(job: AnyJob, data: bytes, heart: _Heart) -> Answer | Refusal | Failure:
     _limit(resource.RLIMIT_AS, _memory_limit(job, data))
     # The boundary of the process: whatever went wrong is told to the other end.
     try:
         if isinstance(job, VideoJob):
             return decode_segment(job, heart.beat)
+        if isinstance(job, FrameJob):
+            return decode_frame(job, heart.beat)
         return decode(job, data)
     except ImageUnreadable as refusal:
         return Refusal(refusal.reason, refusal.detail)
@@ -97,7 +105,7 @@ def _answer(
         return Failure(traceback.format_exc())
 
 
-def _memory_limit(job: Job | VideoJob, data: bytes) -> int:
+def _memory_limit(job: AnyJob, data: bytes) -> int:
     """Return how much address space the process may have while it does a job, in bytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

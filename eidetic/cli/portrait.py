@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from eidetic.cli.output import human_bytes
 from eidetic.printable import printable
-from eidetic.results import moment
 
 if TYPE_CHECKING:
     from eidetic.show import Facts, FileState
@@ -65,6 +64,8 @@ def coordinates(record: "ImageRecord") -> str:
 
 
 def _row(record: "ImageRecord") -> Iterator[tuple[str, str]]:
+    from eidetic.results import moment
+
     size = human_bytes(record.size_bytes)
     yield "id", record.id
     yield "root", record.root
