@@ -21,7 +21,7 @@ from ingest.stages import Filmed, Recognised, map_ahead
 from schema.records import Embedded, ImageRecord, Vector
 from schema.store import Store
 
-NEAR = 0.98
+NEAR = 0.95
 """Least cosine at which a frame shows what the last one kept shows; docs/video.md has figures."""
 
 ROWS_PER_STEP = 200

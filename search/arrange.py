@@ -93,7 +93,8 @@ def _fetch(
     calibration: Calibration | None,
 ) -> tuple[list[Found], list[Fold], list[Vector]]:
     """Return hits enough to show so many, how they are folded, and their vectors if they count."""
-    asked = max(ceil(FETCHED_PER_SHOWN * needed), MIN_FETCHED) if arrangement.fold else needed
+    more = max(ceil(FETCHED_PER_SHOWN * needed), MIN_FETCHED)
+    asked = more if arrangement.fold else needed
     while True:
         # More than the store can give is refused there, for what was asked for and no more.
         asked = max(min(asked, MAX_LIMIT), query.offset + query.k)
@@ -108,9 +109,12 @@ def _fetch(
             folds = fold(records, np.stack(vectors))
         else:
             folds = fold_videos(records)
-        if len(folds) >= needed or len(hits) < asked or asked >= MAX_LIMIT:
+        is_whole = len(hits) < asked or asked >= MAX_LIMIT
+        # Where there are videos, some of their other moments are wanted too.
+        is_enough = asked >= more or all(record.view != "frame" for record in records)
+        if is_whole or (is_enough and len(folds) >= needed):
             return found, folds, vectors
-        asked *= GROWTH
+        asked = max(more, asked * GROWTH) if len(folds) < needed else more
 
 
 def _with_vectors(hits: Sequence[Found], store: Store) -> tuple[list[Found], list[Vector]]:

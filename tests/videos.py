@@ -40,11 +40,13 @@ def video(
     bit_rate: int = 2_000_000,
     codec_options: Mapping[str, str] | None = None,
     live: bool = False,
+    aspect: Fraction | None = None,
 ) -> bytes:
     """Return a file that shows each frame for so many seconds.
 
     Args:
         live: Whether it is written as it comes, so that its header does not say its length.
+        aspect: Of a pixel, width to height.
     """
     file = _Pipe() if live else io.BytesIO()
     with av.open(file, "w", format=container) as out:
@@ -53,6 +55,8 @@ def video(
         stream.height, stream.width = scenes[0][0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = bit_rate
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
         stream.codec_context.gop_size = key_every
         number = 0
         for image, seconds in scenes:
