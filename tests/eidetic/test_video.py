@@ -182,6 +182,17 @@ def test_rows_of_frames_are_carried_to_another_archive_which_embeds_nothing(
         assert other.doctor().problems == ()
 
 
+@pytest.mark.parametrize("name", ["clip.mp4", 'a "b" \\c\n.mp4'])
+def test_a_video_that_is_gone_takes_all_its_rows_along(
+    archive: Archive, tmp_path: Path, name: str
+) -> None:
+    path = save(tmp_path / "more" / name, three_scenes(codec="mpeg4"))
+    assert archive.ingest([tmp_path / "more"]).frames == 3
+    path.unlink()
+    assert archive.ingest([tmp_path / "more"]).removed == 1
+    assert archive.count() == 4
+
+
 def test_another_model_chooses_its_own_frames_and_loses_no_video(archive: Archive) -> None:
     migrated = archive.migrate(model=f"{OPEN_CLIP}toy/random")
     assert migrated.lost == 0

@@ -52,9 +52,13 @@ def misbehave(job: Job, data: bytes) -> Decoded:
 
 
 def die_at(job: VideoJob, beat: Callable[[], None]) -> Segment:
-    """Decode a segment of a video, but die of the one that the environment names."""
+    """Decode a segment of a video, but misbehave at those that the environment names."""
     if os.environ.get("EIDETIC_TEST_DIES_AT") == str(job.segment):
         ctypes.string_at(0)
+    if os.environ.get("EIDETIC_TEST_TOILS_AT") == str(job.segment):
+        decoding_worker.BEAT_EVERY_S = 0.0
+        for _ in range(100):
+            beat()
     return decode_segment(job, beat)
 
 

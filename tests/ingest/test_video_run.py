@@ -343,6 +343,16 @@ class TestHostile:
         assert [skip.reason.value for skip in report.skips] == ["decoder-crashed"]
         assert archive.paths() == ["z.png"]
 
+    def test_a_worker_may_say_any_number_of_times_that_it_goes_on(
+        self, archive: SmallArchive, clip: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        save(archive.folder / "clip.mp4", clip)
+        monkeypatch.setenv("EIDETIC_TEST_TOILS_AT", "0")
+        with DecodingPool(module="tests.ingest.hostile_worker") as pool:
+            monkeypatch.setattr(archive.decoding, "_pool", pool)
+            assert counts(archive.ingest()) == {"indexed": 1}
+        assert times(archive) == [0, 3000, 6000]
+
 
 def test_without_pyav_a_video_is_named_with_what_to_install(
     archive: SmallArchive, clip: bytes, monkeypatch: pytest.MonkeyPatch
