@@ -22,6 +22,7 @@ import numpy as np
 from embed.encoder import Encoder
 from embed.exported import ExportedEncoder, tokenize
 from embed.exports import IMAGES, TEXTS, TOKENIZER, Manifest, export_folder, find_export
+from embed.hub import quiet
 from embed.load import load_encoder
 from embed.tensors import PROBE
 from embed.towers import Exportable, Words
@@ -156,7 +157,7 @@ def _write_graph(
     axes: dict[int, Any] = {0: torch.export.Dim("n")}
     if free_length:
         axes[1] = torch.export.Dim("length", min=2, max=inputs["ids"].shape[1])
-    with torch.inference_mode():
+    with torch.inference_mode(), quiet():
         program = torch.onnx.export(
             tower,
             tuple(torch.from_numpy(each) for each in inputs.values()),
