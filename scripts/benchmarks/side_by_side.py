@@ -1,6 +1,6 @@
 """Ingesting the same images with Eidetic, with rclip, and as a tutorial does, in one run.
 
-    python scripts/benchmarks/side_by_side.py --rclip RCLIP [--photos DIR] [--plot FILE]
+    python -m scripts.benchmarks.side_by_side --rclip RCLIP [--photos DIR] [--plot FILE]
 
 RCLIP is the command of rclip (PyPI), installed in an environment of its own. All take the same
 random weights of open_clip's ViT-B-32-256, the model that rclip has, exported to where rclip looks
@@ -21,13 +21,11 @@ import argparse
 import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,20 +34,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ARCH, SIDE, BATCH = "ViT-B-32-256", 256, 32
-RCLIP_MODEL = "ViT-B-32-256-datacomp_s34b_b86k"
+from scripts.benchmarks.rclip import ARCH, SIDE, Setting, prepare, whole_process
+
+BATCH = 32
 LARGE = (4000, 3000)
-
-
-@dataclass
-class Setting:
-    """What all contestants share."""
-
-    folder: Path
-    rclip: str
-    environ: dict[str, str]
-    spec: str = ""
-    graph: Path = Path()
 
 
 @dataclass
@@ -58,62 +46,6 @@ class Run:
 
     seconds: list[float] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
-
-
-def prepare(folder: Path, rclip: str) -> Setting:
-    """Save the model for each contestant."""
-    import open_clip
-    import torch
-
-    environ = {
-        **os.environ,
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "RCLIP_DATADIR": str(folder / "rclip"),
-        "EIDETIC_DATA_DIR": str(folder / "data"),
-    }
-    os.environ.update(environ)
-    torch.manual_seed(0)
-    model = open_clip.create_model(ARCH).eval()
-    weights = folder / "random.pt"
-    torch.save(model.state_dict(), weights)
-    setting = Setting(folder, rclip, environ, f"open_clip:{ARCH}/{weights}")
-    from embed import export_model
-
-    setting.graph = export_model(setting.spec) / "images.onnx"
-    place = folder / "rclip" / RCLIP_MODEL
-    place.mkdir(parents=True)
-    for name, method, example in (
-        ("visual.onnx", "encode_image", torch.rand(2, 3, SIDE, SIDE)),
-        ("textual.onnx", "encode_text", torch.zeros(2, 77, dtype=torch.long)),
-    ):
-        program = torch.onnx.export(
-            _calling(model, method),
-            (example,),
-            input_names=["input"],
-            output_names=["output"],
-            dynamic_shapes=({0: torch.export.Dim("n")},),
-            dynamo=True,
-            verbose=False,
-        )
-        program.save(str(place / name))
-    vocabulary = Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz")
-    (folder / "rclip" / "tokenizer").mkdir()
-    shutil.copy(vocabulary, folder / "rclip" / "tokenizer")
-    return setting
-
-
-def _calling(model: object, method: str) -> object:
-    import torch
-
-    class Calling(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return getattr(self.model, method)(x)
-
-    return Calling().eval()
 
 
 def make_images(folder: Path, count: int, size: tuple[int, int], sources: list[Path]) -> Path:
@@ -132,58 +64,13 @@ def make_images(folder: Path, count: int, size: tuple[int, int], sources: list[P
     return folder
 
 
-def whole_process(command: list[str], cwd: Path, environ: dict[str, str]) -> tuple[float, int]:
-    """Return seconds and peak memory in bytes of a command and all that it starts."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=cwd, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    peak = 0
-
-    def sample() -> None:
-        nonlocal peak
-        while process.poll() is None:
-            peak = max(peak, tree_bytes(process.pid))
-            time.sleep(0.1)
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    _, said = process.communicate()
-    took = time.perf_counter() - began
-    sampler.join()
-    if process.returncode:
-        sys.exit(f"{command}: exit status {process.returncode}\n{said}")
-    return took, peak
-
-
-def tree_bytes(pid: int) -> int:
-    """Return the proportional set size of a process and all its descendants, in bytes."""
-    children: dict[int, list[int]] = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(place.name))
-    total, waiting = 0, [pid]
-    while waiting:
-        each = waiting.pop()
-        waiting += children.get(each, [])
-        try:
-            rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += int(rollup.partition("\nPss:")[2].split()[0]) * 1024
-    return total
-
-
-def eidetic(setting: Setting, images: Path) -> tuple[float, int]:
+def by_eidetic(setting: Setting, images: Path) -> tuple[float, int]:
     shutil.rmtree(setting.folder / "data", ignore_errors=True)
     command = [str(Path(sys.executable).with_name("eidetic")), "-q", "ingest", str(images)]
     return whole_process([*command, "--model", setting.spec], setting.folder, setting.environ)
 
 
-def rclip(setting: Setting, images: Path) -> tuple[float, int]:
+def by_rclip(setting: Setting, images: Path) -> tuple[float, int]:
     for database in (setting.folder / "rclip").glob("db.sqlite3*"):
         database.unlink()
     return whole_process([setting.rclip, "-f", "a dog"], images, setting.environ)
@@ -250,7 +137,7 @@ def main() -> None:
     sources = sorted(given.photos.glob("*.jpg")) if given.photos else []
     versions = {n: importlib.metadata.version(n) for n in ("onnxruntime", "torch", "transformers")}
     told = subprocess.run([given.rclip, "--version"], capture_output=True, text=True, check=True)
-    print(f"{os.cpu_count()} cores, {platform.machine()}, {told.stdout.strip()}, {versions}")
+    print(f"{os.cpu_count()} cores, {told.stdout.strip()}, {versions}", flush=True)
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         setting = prepare(Path(name), given.rclip)
@@ -276,7 +163,7 @@ def measure(
     files = sorted(images.glob("*.jpg"))
     ours, theirs, loops, graphs, torches = Run(), Run(), [], [], []
     for _ in range(rounds):
-        for contestant, run in ((eidetic, ours), (rclip, theirs)):
+        for contestant, run in ((by_eidetic, ours), (by_rclip, theirs)):
             seconds, peak = contestant(setting, images)
             run.seconds.append(seconds)
             run.peaks.append(peak)
