@@ -24,6 +24,8 @@ class Settings:
         token: ``USER:PASSWORD`` or API key of that server; "" for none.
         model: Model spec for a new archive; "" for the recommended one.
         text_model: Spec of the model whose words ask an archive; "" for the archive's own.
+        runner: Where images are ingested: "local", or "ray".
+        ray_address: See `ingest.ray_runner.RayRunner`.
     """
 
     archive: str = DEFAULT_ARCHIVE
@@ -32,6 +34,8 @@ class Settings:
     token: str = field(default="", repr=False)
     model: str = ""
     text_model: str = ""
+    runner: str = "local"
+    ray_address: str = ""
 
     @property
     def archive_dir(self) -> Path:
@@ -104,7 +108,7 @@ def load_settings(
     Args:
         flags: Values by the names of `Settings`; ``None`` or "" for those not given.
         environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN,
-            EIDETIC_MODEL and EIDETIC_TEXT_MODEL.
+            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_RUNNER and EIDETIC_RAY_ADDRESS.
         file: The settings file, that of `settings_path` by default; it need not exist.
 
     Raises:

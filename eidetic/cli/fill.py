@@ -51,10 +51,28 @@ def ingest(
         bool, typer.Option("--watch", help="Then follow the folders until Ctrl-C.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(help="Threads that decode; by default one per core.", min=1)
+        int | None,
+        typer.Option(
+            help="Threads that decode, by default one per core; on Ray, workers that embed.", min=1
+        ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Images per call of the encoder; by default 32.", min=1)
+    ] = None,
+    runner: Annotated[
+        str | None,
+        typer.Option(
+            help="Who reads and embeds: local, or ray for a cluster. \\[env: EIDETIC_RUNNER]",
+            metavar="local|ray",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Head of the Ray cluster; by default that of RAY_ADDRESS, or this machine alone. "
+            "\\[env: EIDETIC_RAY_ADDRESS]",
+            metavar="HOST:PORT",
+        ),
     ] = None,
 ) -> None:
     """Index what is new or changed in folders, buckets or packed files, and drop what is gone.
@@ -71,6 +89,8 @@ def ingest(
         eidetic ingest ~/Pictures --watch
 
         eidetic ingest s3://bucket/scans shards/00000.tar old-images.zip
+
+        eidetic --uri http://milvus:19530 ingest /mnt/scans --runner ray --ray-address head:6379
     """
     from eidetic.cli.progress import Bar
     from ingest import DEFAULT_BATCH_SIZE, IngestInterrupted, PruneRefused
@@ -78,6 +98,13 @@ def ingest(
 
     if watch and dry_run:
         raise UsageError("--watch and --dry-run: to watch is to write; leave one of them out")
+    if watch and runner == "ray":
+        raise UsageError(
+            "--watch and --runner ray: changes are few, and followed on this machine; ingest once "
+            "with --runner ray, then again with --watch"
+        )
+    if ray_address and runner == "local":
+        raise UsageError("--ray-address and --runner local: leave one of them out")
     with open_archive(context, model=model) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
         if watch:
@@ -104,6 +131,8 @@ def ingest(
                     dry_run=dry_run,
                     exclude=exclude or (),
                     progress=progress,
+                    runner=runner or "",
+                    ray_address=ray_address or "",
                 )
         except IngestInterrupted as interrupted:
             _show(context, archive, interrupted.report, dry_run=dry_run)

@@ -44,9 +44,11 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "EIDETIC_TOKEN": "c",
         "EIDETIC_MODEL": "d",
         "EIDETIC_TEXT_MODEL": "e",
+        "EIDETIC_RUNNER": "f",
+        "EIDETIC_RAY_ADDRESS": "g",
     }
     settings = load_settings({}, environ, tmp_path / "none.toml")
-    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e")
+    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e", "f", "g")
 
 
 def test_an_empty_variable_counts_as_not_set(file: Path) -> None:
