@@ -51,8 +51,8 @@ class Filling(Part):
             exclude: Shell patterns of names or paths to leave out.
             progress: Told of every file.
             runner: "local" or "ray"; by default that of the settings.
-            ray_address: ``HOST:PORT`` of a Ray cluster's head; by default that of the settings, of
-                RAY_ADDRESS, or one that runs on this machine; else Ray is started for the run.
+            ray_address: ``HOST:PORT`` of a Ray cluster's head; by default that of the settings or
+                of RAY_ADDRESS, else one on this machine, which is started if it does not run.
 
         Raises:
             UsageError: A path does not exist, pruning would drop most of a root, or Ray is not

@@ -108,7 +108,8 @@ def load_settings(
     Args:
         flags: Values by the names of `Settings`; ``None`` or "" for those not given.
         environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN,
-            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_RUNNER and EIDETIC_RAY_ADDRESS.
+            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_RUNNER and EIDETIC_RAY_ADDRESS; for the
+            last, Ray's own RAY_ADDRESS will do.
         file: The settings file, that of `settings_path` by default; it need not exist.
 
     Raises:
@@ -116,6 +117,8 @@ def load_settings(
     """
     names = [field.name for field in fields(Settings)]
     values = _read_file(file or settings_path(), names)
+    if environ.get("RAY_ADDRESS"):
+        values["ray_address"] = environ["RAY_ADDRESS"]
     values |= {n: v for n in names if (v := environ.get(f"EIDETIC_{n.upper()}"))}
     values |= {n: v for n in names if (v := flags.get(n))}
     folder = values.pop("data_dir", "")

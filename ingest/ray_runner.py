@@ -10,6 +10,7 @@ module imports ray. See docs/adr/0009-ray-runner.md.
 
 import logging
 import pickle
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -53,6 +54,8 @@ decoding takes from a tenth (ViT-B/32) to a third (the built-in model) of the en
 
 READING_THREADS = 4
 """Of one reading worker, where GPUs embed."""
+
+KNOCK_S = 10.0
 
 START_FAILURES = 3
 """Workers in a row that may die while they start, before the run is given up."""
@@ -117,9 +120,9 @@ class RayRunner:
         """Connect to nothing yet.
 
         Args:
-            address: ``HOST:PORT`` of the cluster's head; "" for what RAY_ADDRESS names, else the
-                one that runs on this machine, else one that is started for the run. Ray that the
-                process has connected to already is used as it is.
+            address: ``HOST:PORT`` of the cluster's head; "" for a cluster that runs on this machine
+                already, else for Ray on this machine for the time of the run. Ray that the process
+                is connected to already is used as it is.
 
         Raises:
             UsageError: Ray is not installed, or the address is Ray Client's.
@@ -137,7 +140,7 @@ class RayRunner:
         """See `ingest.runner.Runner.preparing`; outcomes come as they are done.
 
         Raises:
-            EideticError: The cluster does not answer.
+            UsageError: The cluster does not answer, or has no CPU.
         """
         with self._connected():
             layout = Layout.of(
@@ -159,22 +162,29 @@ class RayRunner:
             return
         is_verbose = log.isEnabledFor(logging.DEBUG)
         try:
+            self._knock()
             self._ray.init(
                 self._address or None,
                 include_dashboard=False,
                 log_to_driver=is_verbose,
                 logging_level=logging.INFO if is_verbose else logging.ERROR,
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            where = self._address or "the cluster that RAY_ADDRESS or `ray start` names"
-            raise EideticError(
-                f"Ray cannot be reached or started ({where}): {error}; see `ray status`, or use "
-                "--runner local"
+        except (RuntimeError, ValueError, OSError) as error:
+            where = self._address or "on this machine"
+            raise UsageError(
+                f"Ray cannot be reached or started ({where}): {error}; check --ray-address and "
+                "RAY_ADDRESS with `ray status`, or use --runner local"
             ) from error
         try:
             yield
         finally:
             self._ray.shutdown()
+
+    def _knock(self) -> None:
+        """Raise `OSError` where nothing answers at the address: Ray itself would try for long."""
+        host, colon, port = self._address.rpartition(":")
+        if colon and port.isdigit():
+            socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
     def _wave(
         self, items: Sequence[WorkItem], task: Task, layout: Layout, *, recognise: bool
@@ -206,6 +216,8 @@ class RayRunner:
     ) -> "Dataset":
         from ray.data import ActorPoolStrategy, DataContext, from_blocks
 
+        shares = [_block(share) for share in _shares(items, task)]
+        batches = -(-len(items) // task.batch_size)
         context = DataContext.get_current().copy()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -215,7 +227,7 @@ class RayRunner:
         # A store that does not answer is given up by the writer, not by Ray.
         context.execution_no_progress_timeout_s = -1
         with DataContext.current(context):
-            dataset: Dataset = from_blocks([_block(share) for share in _shares(items, task)])
+            dataset: Dataset = from_blocks(shares)
             dataset = dataset.map_batches(
                 Reading,
                 fn_constructor_args=(Preparation.of(task.encoder, task.max_pixels), hints),
@@ -225,7 +237,7 @@ class RayRunner:
                     "recognise": recognise,
                     "embeds": not task.dry_run,
                 },
-                compute=ActorPoolStrategy(size=layout.readers),
+                compute=ActorPoolStrategy(size=min(layout.readers, len(shares))),
                 num_cpus=layout.reader_cpus,
                 batch_size=None,
                 batch_format="numpy",
@@ -235,7 +247,7 @@ class RayRunner:
                     Encoding,
                     fn_constructor_args=(EncoderFacts.of(task.encoder),),
                     fn_constructor_kwargs={"threads": layout.encoder_threads},
-                    compute=ActorPoolStrategy(size=layout.encoders),
+                    compute=ActorPoolStrategy(size=min(layout.encoders, batches)),
                     num_cpus=layout.encoder_cpus,
                     num_gpus=layout.encoder_gpus or None,
                     batch_size=1,

@@ -1,5 +1,7 @@
 """Commands that put images into an archive."""
 
+import logging
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -107,6 +109,8 @@ def ingest(
         raise UsageError("--ray-address and --runner local: leave one of them out")
     with open_archive(context, model=model) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
+        if (runner or archive.settings.runner) == "ray":
+            _quieten_ray()
         if watch:
             with Bar(shown=shown) as progress:
                 reports = archive.watch(
@@ -178,6 +182,13 @@ def demo(
         for command, hits in story.questions(archive, images):
             typer.echo(f"\n$ eidetic --archive demo {command}", err=given.json)
             print_hits(hits, json=given.json, paths=False, null=False)
+
+
+def _quieten_ray() -> None:
+    """Keep from the terminal what Ray and gRPC write there past Python's logging, unless asked."""
+    if not logging.getLogger("ingest").isEnabledFor(logging.DEBUG):
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
 def _show_until_interrupted(
