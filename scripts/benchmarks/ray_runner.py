@@ -1,6 +1,6 @@
 """How near `eidetic ingest --runner ray` with two workers comes to the local runner.
 
-    python scripts/benchmarks/ray_runner.py [--images N] [--rounds R] [--workers W] [--model NAME]...
+    python scripts/benchmarks/ray_runner.py [--images N] [--rounds R] [--workers W] [--model M]...
 
 In one run, alternating, the same images into new archives in the embedded store: the local runner
 with its defaults, and Ray on this machine alone with W workers (each encoder takes its share of the
@@ -16,6 +16,7 @@ import os
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from ingest_throughput import BATCH, make_checkpoint, make_images
 
 import eidetic
 from ingest import NoProgress
+from schema import Connection, MilvusStore
 
 
 @dataclass
@@ -61,12 +63,12 @@ class Speed:
     steady: float
 
 
-def compare_rows(model: str, one: Path, other: Path) -> str:
+def compare_rows(one: Path, other: Path) -> str:
     """Return how far the rows of two archives of the same files differ."""
     stores = []
     for data_dir in (one, other):
-        with eidetic.open("bench", model=model, data_dir=data_dir) as archive:
-            store = archive._opening.store()
+        connection = Connection(str(data_dir / "bench" / "milvus.db"))
+        with closing(MilvusStore.open(connection, "bench")) as store:
             rows = {record.path: record for record in store.iterate()}
             vectors = store.vectors([record.id for record in rows.values()])
             stores.append((rows, vectors))
@@ -120,7 +122,7 @@ def main() -> None:
             whole = statistics.median(ray.whole / local.whole for local, ray in pairs)
             steady = statistics.median(ray.steady / local.steady for local, ray in pairs)
             print(f"{label}: median ratio {whole:.3f} whole, {steady:.3f} steady")
-            print(compare_rows(model, folder / f"{label}-local-0", folder / f"{label}-ray-0"))
+            print(compare_rows(folder / f"{label}-local-0", folder / f"{label}-ray-0"))
 
 
 if __name__ == "__main__":
