@@ -6,7 +6,7 @@ from dataclasses import replace
 from ingest.entries import Entry, State
 from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
-from ingest.runner import Runner, Task
+from ingest.runner import Prepare, Runner, Task
 from ingest.stages import Kept, Outcome, Prepared, Recognised, Refused, Unrecognised
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
@@ -41,15 +41,9 @@ def index(
     with ExitStack() as at_the_end:
         # Also after a second Ctrl-C while the runner ends: it would keep the process alive.
         at_the_end.callback(writer.stop)
-        again = at_the_end.enter_context(Worklist())
-        prepare = at_the_end.enter_context(runner.preparing(task))
-        indexer = _Indexer(task, writer, store, progress, number, again)
-        for outcome in prepare(work, recognise=True):
-            indexer.take(outcome)
-        indexer.settle()
-        if len(again):
-            for outcome in prepare(again, recognise=False):
-                indexer.take(outcome)
+        indexer = _Indexer(task, writer, store, progress, number)
+        if len(work):
+            indexer.run(at_the_end.enter_context(runner.preparing(task)), work)
         indexer.finish()
 
 
@@ -63,7 +57,6 @@ class _Indexer:
         store: Store,
         progress: Progress,
         number: int,
-        again: Worklist,
     ) -> None:
         self._writer = writer
         self._store = store
@@ -72,12 +65,24 @@ class _Indexer:
         self._batch_size = task.batch_size
         self._progress = progress
         self._number = number
-        self._again = again
+        self._again: Worklist
         self._batch: list[Prepared] = []
         self._recognised: list[Recognised] = []
         self._aside: list[Result] = []
 
+    def run(self, prepare: Prepare, work: Worklist) -> None:
+        """See all files of a work list to the writer, reading those again that have to be."""
+        items, recognise = work, True
+        with ExitStack() as lists:
+            while len(items):
+                self._again = lists.enter_context(Worklist())
+                for outcome in prepare(items, recognise=recognise):
+                    self.take(outcome)
+                self.settle()
+                items, recognise = self._again, False
+
     def take(self, outcome: Outcome) -> None:
+        """Put an outcome to others of its kind, and see to them when they are enough."""
         match outcome:
             case Prepared():
                 self._batch.append(outcome)
@@ -103,8 +108,7 @@ class _Indexer:
         self._flush_aside()
 
     def finish(self) -> None:
-        """Write what is left, and wait until it is written."""
-        self.settle()
+        """Wait until all is written."""
         self._writer.finish()
         self._journal.drop_vectors()
 

@@ -13,13 +13,14 @@ import pickle
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ingest.ray_layout import Layout
 from ingest.ray_stages import (
     OUTCOMES,
     SHARES,
@@ -29,6 +30,7 @@ from ingest.ray_stages import (
     Hints,
     Reading,
     Share,
+    eidetic_version,
 )
 from ingest.runner import Prepare, Task
 from ingest.stages import Outcome, Preparation, Prepared, Recognised, Unrecognised
@@ -41,73 +43,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WAVE_FILES = 1_000_000
-"""Files of one data set. What Ray keeps of one in this process grows with its blocks, and starting
-the workers anew is nothing beside the hours that so many images take."""
+WAVE_FILES = 500_000
+"""Files of one data set. What this process keeps of one grows with its files, and starting the
+workers anew is little beside the time that so many images take."""
 
 PACKED_SHARE_FILES = 10_000
 """Members of a packed file that are read together, by one worker: a tar is read from its start."""
-
-READING_SHARE = 0.25
-"""Of a CPU worker's cores, reserved for reading and decoding; the encoder has the rest. Measured:
-decoding takes from a tenth (ViT-B/32) to a third (the built-in model) of the encoder's time."""
-
-READING_THREADS = 4
-"""Of one reading worker, where GPUs embed."""
 
 KNOCK_S = 10.0
 
 START_FAILURES = 3
 """Workers in a row that may die while they start, before the run is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the stages lie on a cluster. CPUs are what is reserved, and may be fractions.
-
-    Attributes:
-        encoders: Workers that embed; so ``readers`` read and decode.
-        encoder_threads: Cores that one forward pass takes.
-        reader_threads: That read in one worker, and processes that decode.
-    """
-
-    encoders: int
-    encoder_threads: int
-    encoder_cpus: float
-    encoder_gpus: int
-    readers: int
-    reader_threads: int
-    reader_cpus: float
-
-    @classmethod
-    def of(cls, nodes: Sequence[Mapping[str, float]], workers: int | None) -> "Layout":
-        """Lay the stages out.
-
-        Args:
-            nodes: What each machine has, by Ray's names.
-            workers: Workers that embed; None for one on each machine, or on each GPU.
-
-        Raises:
-            UsageError: No machine has a CPU to give.
-        """
-        cpus = [node["CPU"] for node in nodes if node.get("CPU", 0) >= 1]
-        gpus = int(sum(node.get("GPU", 0) for node in nodes))
-        if not cpus:
-            raise UsageError("the Ray cluster has no CPU to give; start a node with --num-cpus")
-        if gpus:
-            encoders = min(workers or gpus, gpus)
-            threads = max(1, min(READING_THREADS, int(min(cpus)) - 1))
-            readers = max(1, int((sum(cpus) - encoders / 2) // threads))
-            return cls(encoders, 1, 0.5, 1, readers, threads, min(threads, min(cpus) / 2))
-        threads = int(min(cpus))
-        encoders = sum(int(count // threads) for count in cpus)
-        if workers is not None:
-            encoders = workers
-            threads = max(1, min(threads, int(sum(cpus) // workers)))
-        # More workers than cores share them: reserved is what there is.
-        reserved = threads * min(1.0, sum(cpus) / (encoders * threads))
-        reading = READING_SHARE * reserved
-        return cls(encoders, threads, reserved - reading, 0, encoders, threads, reading)
 
 
 class RayRunner:
@@ -143,9 +89,9 @@ class RayRunner:
             UsageError: The cluster does not answer, or has no CPU.
         """
         with self._connected():
-            layout = Layout.of(
-                [node["Resources"] for node in self._ray.nodes() if node["Alive"]], task.workers
-            )
+            nodes = [node for node in self._ray.nodes() if node["Alive"]]
+            self._inspect(nodes)
+            layout = Layout.of([node["Resources"] for node in nodes], task.workers)
             log.debug("on Ray: %s", layout)
 
             def prepare(items: Iterable[WorkItem], *, recognise: bool) -> Iterator[Outcome]:
@@ -186,24 +132,57 @@ class RayRunner:
         if colon and port.isdigit():
             socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
+    def _inspect(self, nodes: Sequence[Mapping[str, Any]]) -> None:
+        """Make sure that each machine has this Eidetic: a worker that cannot start for want of it
+        would be started again without end.
+        """
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        asked = {}
+        for node in nodes:
+            if node["Resources"].get("CPU", 0) >= 1:
+                there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                task = self._ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)
+                asked[node["NodeManagerHostname"]] = task(eidetic_version).remote()
+        here = eidetic_version()
+        for host, answer in asked.items():
+            try:
+                found = self._ray.get(answer)
+            except self._ray.exceptions.RayError as error:
+                raise UsageError(
+                    f"{host}, a machine of the Ray cluster, cannot run Eidetic: {error}; install "
+                    f"Eidetic {here} there, with the same extras"
+                ) from error
+            if found != here:
+                raise UsageError(
+                    f"{host}, a machine of the Ray cluster, has Eidetic {found}, this one {here}; "
+                    "install the same version on all"
+                )
+
     def _wave(
         self, items: Sequence[WorkItem], task: Task, layout: Layout, *, recognise: bool
     ) -> Iterator[Outcome]:
         hints = Hints.of(task.journal) if recognise else Hints.none()
         dataset = self._dataset(items, task, layout, hints, recognise=recognise)
-        blocks = iter(dataset.iter_batches(batch_size=None, batch_format="numpy"))
+        pending = {_key(item): item for item in items}
         idle = np.zeros(task.encoder.dim, dtype=np.float32)
         try:
-            for block in blocks:
+            for block in dataset.iter_batches(batch_size=None, batch_format="numpy"):
                 for outcomes in block[OUTCOMES]:
                     for outcome in pickle.loads(outcomes):
                         if isinstance(outcome, Failed):
                             raise outcome.error
+                        # What a lost worker had done may come twice.
+                        if pending.pop(_key(outcome.item), None) is None:
+                            continue
                         if task.dry_run and isinstance(outcome, Prepared):
                             outcome = replace(outcome, vector=idle)
                         yield _confirmed(outcome, task)
         except self._ray.exceptions.RayError as error:
             raise EideticError(f"the run failed on the Ray cluster: {error}") from error
+        # A worker that does a share a second time may cut it into other batches, because a file
+        # has changed; what then fell between two of them is no file that is gone.
+        yield from map(Unrecognised, pending.values())
 
     def _dataset(
         self,
@@ -268,6 +247,10 @@ def _shares(items: Sequence[WorkItem], task: Task) -> Iterator[Share]:
         share = tuple(items[begin:end])
         yield Share(share, task.journal.find_all(root.id, [item.file.path for item in share]))
         begin = end
+
+
+def _key(item: WorkItem) -> tuple[str, str]:
+    return item.root.id, item.file.path
 
 
 def _block(share: Share) -> "Table":

@@ -8,7 +8,7 @@ through the process that holds the journal.
 
 import pickle
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -103,19 +103,17 @@ class EncoderFacts:
     """What an encoder elsewhere must be, for its vectors to fit.
 
     Attributes:
-        spec: The model spec that loads it; so ``dim`` and ``fingerprint`` of `Encoder`.
-        eidetic: The version of Eidetic.
+        spec: The model spec that loads it; ``dim`` and ``fingerprint`` as `Encoder` has them.
     """
 
     spec: str
     dim: int
     fingerprint: str
-    eidetic: str
 
     @classmethod
     def of(cls, encoder: Encoder) -> "EncoderFacts":
         """Return the facts of an encoder of this process."""
-        return cls(encoder.spec, encoder.dim, encoder.fingerprint, version("eidetic"))
+        return cls(encoder.spec, encoder.dim, encoder.fingerprint)
 
 
 class Reading:
@@ -190,7 +188,6 @@ class Encoding:
         Args:
             threads: Cores that one forward pass takes.
         """
-        self._load: Callable[[], Encoder]
         try:
             encoder = _load_same(facts, threads)
         except EideticError as error:
@@ -278,14 +275,13 @@ def _without_pixels(prepared: Prepared) -> Prepared:
     return replace(prepared, decoded=replace(prepared.decoded, pixels=None))
 
 
+def eidetic_version() -> str:
+    """Return the version of Eidetic on this machine."""
+    return version("eidetic")
+
+
 def _load_same(facts: EncoderFacts, threads: int) -> Encoder:
     """Load an encoder, and make sure that it gives the vectors that another process expects."""
-    here = version("eidetic")
-    if here != facts.eidetic:
-        raise EideticError(
-            f"a machine of the cluster has Eidetic {here}, this one {facts.eidetic}; install the "
-            "same version on all"
-        )
     encoder = load_encoder(facts.spec, threads=threads)
     if (encoder.dim, encoder.fingerprint) != (facts.dim, facts.fingerprint):
         raise ArchiveMismatch(

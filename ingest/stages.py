@@ -68,6 +68,7 @@ class Prepared:
 class Kept:
     """A file whose own row says already all that there is to say of it."""
 
+    item: WorkItem
     file: FileFacts
 
 
@@ -184,7 +185,7 @@ class Preparer:
             if source is None:
                 return Prepared(item, file, self._decode(item, found, self._preparation.resizing))
             if _says_it_all(source, file):
-                return Kept(file)
+                return Kept(item, file)
             return Recognised(item, file, source, self._decode(item, found, None).facts)
         except ImageUnreadable as refusal:
             return Refused(item, file, before, refusal.reason, refusal.detail)

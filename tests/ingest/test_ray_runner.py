@@ -23,7 +23,8 @@ from PIL import Image
 from embed import Encoder, load_encoder
 from ingest import IngestInterrupted, IngestReport, Journal, NoProgress, Scope, ingest
 from ingest.entries import Entry
-from ingest.ray_runner import Layout, RayRunner
+from ingest.ray_layout import Layout
+from ingest.ray_runner import RayRunner
 from ingest.runner import LocalRunner, Runner, choose_runner
 from schema import Collection, MemoryStore, Root, UsageError
 from tests.conftest import free_port
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 PATIENCE_S = 60
-ATOL = 1e-6
+ATOL = 1e-5
 """Vectors differ in their last bits where an image was embedded in another batch."""
 
 
@@ -299,6 +300,15 @@ def test_another_state_of_the_model_on_a_worker_ends_the_run(remote: Archive, fo
     with pytest.raises(Exception, match="another state of the model builtin"):
         remote.ingest(Scope(Root.at(str(folder))))
     assert remote.store.count() == 0
+
+
+def test_another_version_on_a_machine_is_named_before_anything_is_read(
+    remote: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(folder / "a.png")
+    monkeypatch.setattr("ingest.ray_stages.version", lambda name: "9.9")
+    with pytest.raises(UsageError, match=r"a machine of the Ray cluster, has .* this one 9\.9"):
+        remote.ingest(Scope(Root.at(str(folder))))
 
 
 def test_the_command_uses_the_cluster_that_ray_address_names(
