@@ -6,9 +6,12 @@ In one run, alternating, the same images into new archives in the embedded store
 with its defaults, and Ray on this machine alone with W workers (each encoder takes its share of the
 cores). Models are the built-in one, and ViT-B/32 of open_clip with random weights.
 
-Prints images a second of both and their ratio (medians of the rounds): of whole runs, in which
-starting Ray and its workers counts, and steadily, from the W-th batch on, which is what a long run
-comes to. Then it compares the rows of the two archives of each model.
+Each run is done twice, with few images and with all of them, so that the difference tells what each
+further image costs: starting Ray and its workers takes some ten seconds, and they read ahead of the
+encoders. Prints, as medians of the rounds, images a second of whole runs and of the further
+images, and the CPU time that all processes together take for one of these: on a machine that others
+use too, the runner of more processes gets more of it, and the CPU time tells what a machine of its
+own would give. Then it compares the rows of the two archives of each model.
 """
 
 import argparse
@@ -29,38 +32,73 @@ from schema import Connection, MilvusStore
 
 
 @dataclass
-class Watch(NoProgress):
-    """Notes when images were handed to the store."""
+class Spent(NoProgress):
+    """What a run takes until the last image is handed to the store."""
 
-    times: list[tuple[float, int]] = field(default_factory=list)
+    began_s: float = field(default_factory=time.perf_counter)
+    cpu_began_s: float = field(default_factory=lambda: cpu_time_s())
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
 
-    def advance(self, files: int) -> None:
-        self.times.append((time.perf_counter(), files))
-
-    def steadily(self, skipped: int) -> float:
-        """Return images a second after the first ``skipped`` batches."""
-        began = self.times[skipped - 1][0]
-        files = sum(count for _, count in self.times[skipped:])
-        return files / (self.times[-1][0] - began)
+    def advance(self, files: int) -> None:  # noqa: ARG002
+        self.wall_s = time.perf_counter() - self.began_s
+        self.cpu_s = cpu_time_s() - self.cpu_began_s
 
 
-def ingest(model: str, images: Path, data_dir: Path, runner: str, workers: int) -> "Speed":
-    watch = Watch()
+@dataclass(frozen=True)
+class Speed:
+    """Images a second of a whole run and of further images, and milliseconds of CPU for each."""
+
+    whole: float
+    further: float
+    cpu_ms: float
+
+
+def cpu_time_s() -> float:
+    """Return the CPU time that this process and its descendants have taken, in seconds."""
+    parents, times = {}, {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            found = place.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        pid = int(place.parent.name)
+        parents[pid] = int(found[1])
+        times[pid] = int(found[11]) + int(found[12])
+
+    def is_ours(pid: int) -> bool:
+        while pid > 1 and pid != os.getpid():
+            pid = parents.get(pid, 0)
+        return pid == os.getpid()
+
+    return sum(ticks for pid, ticks in times.items() if is_ours(pid)) / os.sysconf("SC_CLK_TCK")
+
+
+def ingest(model: str, images: list[Path], data_dir: Path, runner: str, workers: int) -> Spent:
     with eidetic.open("bench", model=model, data_dir=data_dir) as archive:
-        report = archive.ingest(
-            [images],
+        spent = Spent()
+        archive.ingest(
+            images,
             batch_size=BATCH,
-            progress=watch,
+            progress=spent,
             runner=runner,
             workers=workers if runner == "ray" else None,
         )
-    return Speed(report.images_per_second, watch.steadily(workers))
+    return spent
 
 
-@dataclass
-class Speed:
-    whole: float
-    steady: float
+def measure(model: str, images: Path, place: Path, runner: str, workers: int) -> Speed:
+    """Ingest the first batch of each worker alone, then all images."""
+    few = sorted(images.iterdir())[: workers * BATCH]
+    some = ingest(model, few, place.with_suffix(".few"), runner, workers)
+    every = ingest(model, [images], place, runner, workers)
+    count = len(list(images.iterdir()))
+    further = count - len(few)
+    return Speed(
+        whole=count / every.wall_s,
+        further=further / (every.wall_s - some.wall_s),
+        cpu_ms=1000 * (every.cpu_s - some.cpu_s) / further,
+    )
 
 
 def compare_rows(one: Path, other: Path) -> str:
@@ -110,18 +148,21 @@ def main() -> None:
             for i in range(given.rounds):
                 for runner, found in speeds.items():
                     place = folder / f"{label}-{runner}-{i}"
-                    found.append(ingest(model, images, place, runner, given.workers))
-                local, ray = speeds["local"][-1], speeds["ray"][-1]
-                print(
-                    f"{label}, round {i + 1}: local {local.whole:.2f} whole, {local.steady:.2f} "
-                    f"steady; ray {ray.whole:.2f} whole, {ray.steady:.2f} steady images/s; steady "
-                    f"ratio {ray.steady / local.steady:.3f}; load {os.getloadavg()[0]:.1f}",
-                    flush=True,
-                )
+                    found.append(measure(model, images, place, runner, given.workers))
+                for runner, found in speeds.items():
+                    print(
+                        f"{label}, round {i + 1}, {runner}: {found[-1].whole:.2f} images/s whole, "
+                        f"{found[-1].further:.2f} further, {found[-1].cpu_ms:.1f} ms CPU each",
+                        flush=True,
+                    )
             pairs = list(zip(speeds["local"], speeds["ray"], strict=True))
             whole = statistics.median(ray.whole / local.whole for local, ray in pairs)
-            steady = statistics.median(ray.steady / local.steady for local, ray in pairs)
-            print(f"{label}: median ratio {whole:.3f} whole, {steady:.3f} steady")
+            further = statistics.median(ray.further / local.further for local, ray in pairs)
+            cpu = statistics.median(local.cpu_ms / ray.cpu_ms for local, ray in pairs)
+            print(
+                f"{label}: median ratio {whole:.3f} whole, {further:.3f} further, {cpu:.3f} by CPU "
+                f"time; load {os.getloadavg()[0]:.1f}"
+            )
             print(compare_rows(folder / f"{label}-local-0", folder / f"{label}-ray-0"))
 
 
