@@ -52,7 +52,7 @@ class Filling(Part):
             progress: Told of every file.
             runner: "local" or "ray"; by default that of the settings.
             ray_address: ``HOST:PORT`` of a Ray cluster's head; by default that of the settings or
-                of RAY_ADDRESS, else one on this machine, which is started if it does not run.
+                of RAY_ADDRESS, else Ray is started on this machine for the run.
 
         Raises:
             UsageError: A path does not exist, pruning would drop most of a root, or Ray is not

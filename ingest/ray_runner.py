@@ -4,15 +4,16 @@
     this process           Ray, see `ingest.ray_stages`         this process
 
 Ray schedules the stages, moves pixels between them, holds the first back where the second is
-slower, and gives the shares of a worker or a machine that was lost to another one. Only this
-module imports ray. See docs/adr/0009-ray-runner.md.
+slower, and gives the shares of a worker or a machine that was lost to another one. Only
+this module and `ingest.ray_local` import ray. See docs/adr/0009-ray-runner.md.
 """
 
 import logging
 import pickle
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
 from types import ModuleType
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.ray_layout import Layout
+from ingest.ray_local import claim_token, local_cluster
 from ingest.ray_stages import (
     OUTCOMES,
     SHARES,
@@ -66,18 +68,20 @@ class RayRunner:
         """Connect to nothing yet.
 
         Args:
-            address: ``HOST:PORT`` of the cluster's head; "" for a cluster that runs on this machine
-                already, else for Ray on this machine for the time of the run. Ray that the process
-                is connected to already is used as it is.
+            address: ``HOST:PORT`` of the cluster's head, "auto" for a cluster of which this
+                machine is a part; "" for Ray on this machine alone, for the time of the run. Ray
+                that the process is connected to already is used as it is.
 
         Raises:
-            UsageError: Ray is not installed, or the address is Ray Client's.
+            UsageError: Ray is not installed, the address is Ray Client's, or see `claim_token`.
         """
         if address.startswith("ray://"):
             raise UsageError(
                 f"--ray-address {address}: the process that keeps the journal has to be on the "
                 "cluster's network; give the head's own address, HOST:PORT (6379 by default)"
             )
+        if not address and not _is_connected():
+            claim_token()
         self._ray = _import_ray()
         self._address = address
 
@@ -106,25 +110,23 @@ class RayRunner:
         if self._ray.is_initialized():
             yield
             return
-        is_verbose = log.isEnabledFor(logging.DEBUG)
-        try:
-            self._knock()
-            self._ray.init(
-                self._address or None,
-                include_dashboard=False,
-                log_to_driver=is_verbose,
-                logging_level=logging.INFO if is_verbose else logging.ERROR,
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            where = self._address or "on this machine"
-            raise UsageError(
-                f"Ray cannot be reached or started ({where}): {error}; check --ray-address and "
-                "RAY_ADDRESS with `ray status`, or use --runner local"
-            ) from error
-        try:
+        with ExitStack() as at_the_end:
+            address = self._address or at_the_end.enter_context(local_cluster())
+            is_verbose = log.isEnabledFor(logging.DEBUG)
+            try:
+                self._knock()
+                self._ray.init(
+                    address,
+                    log_to_driver=is_verbose,
+                    logging_level=logging.INFO if is_verbose else logging.ERROR,
+                )
+            except (RuntimeError, ValueError, OSError) as error:
+                raise UsageError(
+                    f"the Ray cluster at {address} cannot be reached: {error}; check --ray-address "
+                    "and RAY_ADDRESS with `ray status`, or use --runner local"
+                ) from error
+            at_the_end.callback(self._ray.shutdown)
             yield
-        finally:
-            self._ray.shutdown()
 
     def _knock(self) -> None:
         """Raise `OSError` where nothing answers at the address: Ray itself would try for long."""
@@ -258,6 +260,12 @@ def _block(share: Share) -> "Table":
     from pyarrow import table
 
     return table({SHARES: [pickle.dumps(share, pickle.HIGHEST_PROTOCOL)]})
+
+
+def _is_connected() -> bool:
+    """Whether the program that this is part of has connected to Ray itself."""
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized()
 
 
 def _import_ray() -> ModuleType:

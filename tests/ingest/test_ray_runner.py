@@ -24,6 +24,7 @@ from embed import Encoder, load_encoder
 from ingest import IngestInterrupted, IngestReport, Journal, NoProgress, Scope, ingest
 from ingest.entries import Entry
 from ingest.ray_layout import Layout
+from ingest.ray_local import claim_token, local_cluster
 from ingest.ray_runner import RayRunner
 from ingest.runner import LocalRunner, Runner, choose_runner
 from schema import Collection, MemoryStore, Root, UsageError
@@ -44,18 +45,13 @@ ATOL = 1e-5
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a local cluster, which this process is connected to."""
+    claim_token()
     import ray
 
-    context = ray.init(
-        "local",
-        num_cpus=2,
-        object_store_memory=200 << 20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
-    yield context.address_info["gcs_address"]
-    ray.shutdown()
+    with local_cluster(num_cpus=2, object_store_bytes=200 << 20) as address:
+        ray.init(address, log_to_driver=False, logging_level="ERROR")
+        yield address
+        ray.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +325,7 @@ def test_a_cluster_that_does_not_answer_is_named(folder: Path, tmp_path: Path) -
     address = f"127.0.0.1:{free_port()}"
     done = eidetic(tmp_path, folder, "--ray-address", address)
     assert done.returncode == 2
-    assert f"Ray cannot be reached or started ({address})" in done.stderr
+    assert f"the Ray cluster at {address} cannot be reached" in done.stderr
 
 
 def eidetic(
