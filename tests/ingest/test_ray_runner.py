@@ -27,7 +27,7 @@ from ingest.ray_layout import Layout
 from ingest.ray_local import claim_token, local_cluster
 from ingest.ray_runner import RayRunner
 from ingest.runner import LocalRunner, Runner, choose_runner
-from schema import Collection, MemoryStore, Root, UsageError
+from schema import ArchiveMismatch, Collection, MemoryStore, Root, UsageError
 from tests.conftest import free_port
 from tests.ingest.small_archive import LONG_AGO_NS, counts, draw, write
 from tests.ingest.sources.packing import make_zip
@@ -38,8 +38,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 PATIENCE_S = 60
-ATOL = 1e-5
-"""Vectors differ in their last bits where an image was embedded in another batch."""
+ATOL = 1e-4
+"""Vectors are equal bit for bit, save where an image was alone in its batch: there up to 2e-5."""
 
 
 @pytest.fixture(scope="module")
@@ -269,13 +269,13 @@ def test_a_row_that_is_gone_though_the_journal_knows_it_is_made_again(
         # Of one file the row is gone, of the other it is not known but its vector is.
         journal.record([replace(a, mtime_ns=0)])
         journal.keep_vectors({b.content: local.store.vectors([b.row_id])[b.row_id]})
-    assert counts(remote.ingest(scope)) == {"indexed": 2}
+    assert counts(remote.ingest(scope, workers=1)) == {"indexed": 2}
     assert_same_rows(remote, local)
 
 
 def test_a_dry_run_writes_nothing_and_embeds_nothing(remote: Archive, folder: Path) -> None:
     draw_mixed(folder)
-    report = remote.ingest(Scope(Root.at(str(folder))), dry_run=True)
+    report = remote.ingest(Scope(Root.at(str(folder))), workers=1, dry_run=True)
     assert counts(report) == {"indexed": 12, "skipped": 3}
     assert remote.store.count() == 0
     assert remote.entries(Root.at(str(folder))) == []
@@ -293,8 +293,8 @@ class Stranger:
 def test_another_state_of_the_model_on_a_worker_ends_the_run(remote: Archive, folder: Path) -> None:
     draw(folder / "a.png")
     remote.encoder = Stranger(remote.encoder)  # type: ignore[assignment]
-    with pytest.raises(Exception, match="another state of the model builtin"):
-        remote.ingest(Scope(Root.at(str(folder))))
+    with pytest.raises(ArchiveMismatch, match="another state of the model builtin"):
+        remote.ingest(Scope(Root.at(str(folder))), workers=1)
     assert remote.store.count() == 0
 
 
