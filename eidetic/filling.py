@@ -67,12 +67,11 @@ class Filling(Part):
         known = load_roots(self.settings.roots_file)
         # A text is iterable too, letter by letter: "/home" would begin with the whole disk.
         scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
+        runner = runner or self.settings.runner
         run = partial(
             ingest,
             scopes,
-            runner=choose_runner(
-                runner or self.settings.runner, ray_address or self.settings.ray_address
-            ),
+            runner=choose_runner(runner, ray_address or self.settings.ray_address),
             workers=workers,
             batch_size=batch_size,
             prune=prune,
@@ -96,6 +95,8 @@ class Filling(Part):
                         encoder=encoder,
                         journal=journal,
                         progress=turn.beside(progress),
+                        # Elsewhere each worker loads its own.
+                        upgrade=self._opening.upgrade if runner == "local" else None,
                     )
             except (NoUsableImage, IngestInterrupted):
                 if is_new and store.count() == 0:

@@ -11,7 +11,7 @@ what the store had acknowledged is in the journal, and running again goes on fro
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from embed.encoder import Encoder
 from embed.images import default_max_pixels
@@ -56,6 +56,7 @@ def ingest(
     max_pixels: int | None = None,
     progress: Progress | None = None,
     runner: Runner | None = None,
+    upgrade: Callable[[Encoder, int], Encoder] | None = None,
 ) -> IngestReport:
     """Bring an archive up to date with the files of the scopes.
 
@@ -72,6 +73,8 @@ def ingest(
             that this one comes to hold the same files and no others. ``None`` for all files.
         max_pixels: Limit of `embed.images.decode_image`; None for what the memory allows.
         runner: Where files are read and images embedded; None for this machine.
+        upgrade: Asked, once it is known how many files are to be read, for the encoder to read them
+            with, in place of ``encoder``; one of the same model.
 
     Raises:
         IngestInterrupted: Ctrl-C; carries the report so far.
@@ -109,6 +112,8 @@ def ingest(
                 tally=tally,
                 progress=progress,
             )
+            if upgrade is not None and not dry_run:
+                encoder = upgrade(encoder, len(work))
             progress.start(len(work))
             index(
                 work,
