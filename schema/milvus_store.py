@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from schema.fields import (
 )
 from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
+from schema.flights import Flights
 from schema.index import DEFAULT_PROFILE, check_page
 from schema.milvus_collection import (
     ROWS_PER_CALL,
@@ -30,11 +32,15 @@ from schema.milvus_collection import (
     name_collection,
 )
 from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors, Worded
-from schema.store import Collection
+from schema.store import ROWS_PER_BATCH, Collection
+
+WRITES_AT_ONCE = 4
+"""Writes under way on a server: while one is acknowledged the next are made and sent.
+`scripts/benchmarks/server_writes.py` measures what they gain."""
 
 
 class MilvusStore(MilvusCollection):
-    """A `schema.store.Store` over pymilvus. Safe to read from many threads; write from one."""
+    """A `schema.store.Store` over pymilvus."""
 
     def __init__(self, connection: Connection, collection: Collection, *, bm25: bool) -> None:
         """Use ``open`` or ``create``.
@@ -115,14 +121,21 @@ class MilvusStore(MilvusCollection):
         )
         return cls(connection, collection, bm25=bm25)
 
+    @property
+    def writes_at_once(self) -> int:
+        return 1 if self.connection.embedded else WRITES_AT_ONCE
+
     def upsert(self, rows: Sequence[Embedded]) -> int:
-        cut = 0
-        for start in range(0, len(rows), ROWS_PER_CALL):
-            chunk = [to_row(row) for row in rows[start : start + ROWS_PER_CALL]]
-            self._ask(f"write {len(chunk)} rows", "upsert", data=[row for row, _ in chunk])
-            self._wrote = True
-            cut += sum(was_cut for _, was_cut in chunk)
-        return cut
+        starts = range(0, len(rows), ROWS_PER_CALL)
+        chunks = [rows[start : start + ROWS_PER_CALL] for start in starts]
+        if len(chunks) <= 1 or self.writes_at_once == 1:
+            return sum(map(self._write, chunks))
+        with Flights(self.writes_at_once, "eidetic-upsert") as flights:
+            written = [
+                flights.start((row.record.id for row in chunk), partial(self._write, chunk))
+                for chunk in chunks
+            ]
+            return sum(each.result() for each in written)
 
     def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {row["id"]: from_row(row) for row in self._fetch(ids, list(FIELD_NAMES))}
@@ -135,10 +148,20 @@ class MilvusStore(MilvusCollection):
         where: str = "",
         filters: Sequence[Filter] = (),
         offset: int = 0,
+        with_vectors: bool = False,
     ) -> list[list[Match]]:
         check_page(k, offset)
         if filters:
-            return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
+            return search_filtered(
+                self,
+                queries,
+                k,
+                where=where,
+                filters=filters,
+                offset=offset,
+                with_vectors=with_vectors,
+            )
+        carried = [VECTOR_FIELD] if with_vectors and len(queries) * k <= ROWS_PER_BATCH else []
         found = self._read(
             "search",
             "search",
@@ -148,7 +171,7 @@ class MilvusStore(MilvusCollection):
             limit=k,
             offset=offset,
             filter=where,
-            output_fields=list(FIELD_NAMES),
+            output_fields=[*FIELD_NAMES, *carried],
             search_params=self._profile.search_params(k + offset),
         )
         return [[_match(hit) for hit in hits] for hits in found]
@@ -186,6 +209,12 @@ class MilvusStore(MilvusCollection):
                 for row in page
             ]
 
+    def _write(self, rows: Sequence[Embedded]) -> int:
+        made = [to_row(row) for row in rows]
+        self._ask(f"write {len(made)} rows", "upsert", data=[row for row, _ in made])
+        self._wrote = True
+        return sum(cut for _, cut in made)
+
     def _mend_doubles(self, ids: list[str]) -> None:
         """Write rows anew that are there twice."""
         for start in range(0, len(ids), ROWS_PER_CALL):
@@ -197,4 +226,7 @@ class MilvusStore(MilvusCollection):
 def _match(hit: Any) -> Match:
     # Rounding in the store can put a cosine a hair outside its bounds.
     score = min(max(float(hit["distance"]), MIN_SCORE), MAX_SCORE)
-    return Match(from_row(hit["entity"]), score)
+    row = hit["entity"]
+    vector = row.get(VECTOR_FIELD)
+    carried = None if vector is None else np.asarray(vector, dtype=np.float32)
+    return Match(from_row(row), score, carried)

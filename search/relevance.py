@@ -32,6 +32,7 @@ from embed.encoder import TextEncoder
 from schema.records import Match, Vector, Vectors
 from schema.store import Store
 from search.calibration import Calibration, Neutral
+from search.carried import with_vectors
 from search.query import Query, Text
 
 LINE = 2.25
@@ -88,15 +89,12 @@ class Line:
         Raises:
             StoreError: The store does not answer, or answers with an error.
         """
-        stored = store.vectors([match.record.id for match in matches])
-        # A row may be deleted between the two reads.
-        there = [match for match in matches if match.record.id in stored]
+        there, vectors = with_vectors(matches, store)
         if not there:
             return []
-        evidence = self.evidence(np.stack([stored[match.record.id] for match in there]))
         return [
-            Judged(m.record, m.score, m.record.id in worded or bool(found >= self.height))
-            for m, found in zip(there, evidence, strict=True)
+            Judged(m.record, m.score, v, m.record.id in worded or bool(found >= self.height))
+            for m, v, found in zip(there, vectors, self.evidence(vectors), strict=True)
         ]
 
 
