@@ -15,6 +15,7 @@ from schema.errors import ArchiveMismatch, StoreError
 from schema.fields import SPARSE_FIELD, VECTOR_FIELD
 from schema.index import MAX_LIMIT, PROFILES, find_profile
 from schema.lite import drop_indexes
+from schema.loading import load
 from schema.records import Vector, Vectors
 from schema.store import ROWS_PER_BATCH, Collection
 
@@ -121,17 +122,14 @@ class MilvusCollection(Closing):
         """Load the collection for searching, and mend what a kill left of it."""
         connection, name = self.connection, self.collection.name
 
-        def load(client: Any) -> None:
-            client.load_collection(name, **connection.patience)
-
         try:
-            connection.call(f"load {name!r}", load)
+            load(connection, name)
         except StoreError:
             is_here = connection.embedded and connection.owner is None
             if not is_here or not drop_indexes(Path(connection.uri), name):
                 raise
             log.warning("the index of %r cannot be read; it is built anew", name)
-            connection.call(f"load {name!r}", load)
+            load(connection, name)
         if connection.was_killed:
             self._mend_doubles(self._find_doubles())
 
@@ -276,9 +274,9 @@ def create_collection(
             )
         if alias not in client.list_aliases(collection.name, **patience)["aliases"]:
             client.create_alias(collection.name, alias, **patience)
-        client.load_collection(collection.name, **patience)
 
     connection.call(f"create {alias!r}", make)
+    load(connection, collection.name)
 
 
 def find_collection(
