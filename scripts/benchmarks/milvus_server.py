@@ -65,10 +65,20 @@ def settle(connection: Connection, store: MilvusStore) -> float:
     client, name = connection.client, store.collection.name
     started = time.perf_counter()
     client.flush(name, timeout=600)
-    index = client.list_indexes(name, field_name=VECTOR_FIELD)[0]
-    while client.describe_index(name, index)["pending_index_rows"] > 0:
-        time.sleep(0.5)
+    wait_indexed(connection, name)
     client.refresh_load(name, timeout=600)
+    took = time.perf_counter() - started
     # Until sealed segments have taken the place of growing ones, both are in memory.
     time.sleep(10)
-    return time.perf_counter() - started - 10
+    return took
+
+
+def wait_indexed(connection: Connection, name: str) -> None:
+    """Wait until every sealed row of a collection is indexed."""
+    client = connection.client
+    (index,) = client.list_indexes(name, field_name=VECTOR_FIELD)
+    while True:
+        told = client.describe_index(name, index)
+        if told["pending_index_rows"] == 0 and told["indexed_rows"] >= told["total_rows"]:
+            return
+        time.sleep(0.5)

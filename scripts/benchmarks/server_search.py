@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from schema import Connection, MilvusStore, Root, save_roots
 from schema.fields import FIELD_NAMES, VECTOR_FIELD
 from schema.index import PROFILES
 from scripts.benchmarks.milvus_server import server, settle
-from scripts.benchmarks.synthetic import ROOT, Synthetic, exact_neighbours
+from scripts.benchmarks.synthetic import QUERY_SEED, ROOT, Synthetic, exact_neighbours, recall
 
 K = 10
 QUERIES = ("two dogs", "a red boat", "people at a table", "snow on a roof", "a cat asleep")
@@ -66,24 +67,15 @@ def main() -> None:
             fingerprint=encoder.fingerprint,
             index=options.index,
         )
-        held = np.empty((options.rows, encoder.dim), dtype=np.float32)
-        ids: list[str] = []
         for some in source.rows(options.rows):
-            held[len(ids) : len(ids) + len(some)] = [each.vector for each in some]
-            ids += [each.record.id for each in some]
             store.upsert(some)
         waited = settle(connection, store)
-        print(f"{options.rows:,} rows, sealed and indexed after {waited:.0f} s more\n")
+        print(f"{options.rows:,} rows, sealed and indexed {waited:.0f} s after the last\n")
 
-        queries = source.vectors(200, seed=-1 % 2**31)
-        found = store.search(queries, K)
-        exact = exact_neighbours(held, queries, K)
-        place = {row_id: n for n, row_id in enumerate(ids)}
-        hits = sum(
-            len({place[match.record.id] for match in matches} & wanted)
-            for matches, wanted in zip(found, exact, strict=True)
-        )
-        print(f"recall@{K}, {options.index}: {hits / (K * len(queries)):.4f}\n")
+        queries = source.vectors(200, seed=QUERY_SEED)
+        exact = exact_neighbours(source, options.rows, queries, K)
+        share = recall(store.search(queries, K), exact)
+        print(f"recall@{K} of {options.index}: {share:.4f}\n")
         store.close()
 
         folder = Path(data) / name
@@ -120,9 +112,9 @@ def measure(archive: eidetic.Archive, uri: str, name: str, index: str, rounds: i
         words = QUERIES[n % len(QUERIES)]
         vector = encoder.encode_texts([words])[0]
         took = (
-            timed(lambda words=words: encoder.encode_texts([words])),
-            timed(lambda vector=vector: bare(vector)),
-            timed(lambda words=words: archive.search(words, k=K)),
+            timed(partial(encoder.encode_texts, [words])),
+            timed(partial(bare, vector)),
+            timed(partial(archive.search, words, k=K)),
         )
         if n >= 0:
             for each, ms in zip(names, took, strict=True):

@@ -6,15 +6,17 @@ directions of quickly falling weight. So do these: a mean, `CLUSTERS` centres, a
 all directions) are nearly equally far from each other, and tell nothing of an index.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from schema import Embedded, ImageRecord, Vectors, row_id
+from schema import Embedded, ImageRecord, Match, Vectors, row_id
 
 CLUSTERS = 2000
 DIRECTIONS = 96
 ROWS_AT_ONCE = 4000
+QUERY_SEED = 2**31
+"""Vectors of this seed are of no row."""
 
 CAMERAS = ("Nikon D70", "Canon EOS R5", "SONY ILCE-7M3", "Apple iPhone 14", "Google Pixel 8")
 TAGS = ("holiday", "family", "work", "dog", "garden", "sea", "snow", "city", "night", "food")
@@ -82,16 +84,24 @@ def _record(n: int) -> ImageRecord:
     )
 
 
-def exact_neighbours(rows: Vectors, queries: Vectors, k: int) -> list[set[int]]:
-    """Return, for each query, the places of its k nearest rows, by comparing all."""
+def exact_neighbours(source: Synthetic, n: int, queries: Vectors, k: int) -> list[set[str]]:
+    """Return, for each query, the ids of its k nearest of the first n rows, by comparing all."""
     places = np.zeros((len(queries), 0), dtype=np.int64)
     scores = np.zeros((len(queries), 0), dtype=np.float32)
-    for start in range(0, len(rows), 50_000):
-        found = queries @ rows[start : start + 50_000].T
-        best = np.argpartition(-found, min(k, found.shape[1] - 1), axis=1)[:, :k]
-        scores = np.hstack([scores, np.take_along_axis(found, best, axis=1)])
-        places = np.hstack([places, best + start])
-        kept = np.argsort(-scores, axis=1)[:, :k]
-        scores = np.take_along_axis(scores, kept, axis=1)
-        places = np.take_along_axis(places, kept, axis=1)
-    return [set(row.tolist()) for row in places]
+    for start in range(0, n, ROWS_AT_ONCE):
+        some = source.vectors(min(ROWS_AT_ONCE, n - start), seed=start)
+        both = np.hstack([scores, queries @ some.T])
+        names = np.hstack([places, np.tile(np.arange(start, start + len(some)), (len(queries), 1))])
+        best = np.argsort(-both, axis=1)[:, :k]
+        scores = np.take_along_axis(both, best, axis=1)
+        places = np.take_along_axis(names, best, axis=1)
+    return [{_record(place).id for place in row} for row in places.tolist()]
+
+
+def recall(found: Sequence[Sequence[Match]], exact: Sequence[set[str]]) -> float:
+    """Return the share of the exact neighbours that were found."""
+    hits = sum(
+        len({match.record.id for match in matches} & wanted)
+        for matches, wanted in zip(found, exact, strict=True)
+    )
+    return hits / sum(map(len, exact))
