@@ -31,6 +31,7 @@ def open(
     tls_ca: StrPath | None = None,
     replicas: int | None = None,
     index: str | None = None,
+    vectors: str | None = None,
 ) -> "Archive":
     """Open an archive by name; nothing is read or made until it is used.
 
@@ -47,6 +48,7 @@ def open(
         tls_ca: PEM file of the authorities that may have signed the server's certificate.
         replicas: In how many replicas the server, a cluster, is to load the archive.
         index: Index profile of a new archive: hnsw, ivf_sq8, flat, diskann.
+        vectors: How precisely a new archive holds vectors: float32, float16.
 
     Raises:
         UsageError: A name or setting that cannot be used.
@@ -61,6 +63,7 @@ def open(
             "tls_ca": None if tls_ca is None else fspath(tls_ca),
             "replicas": None if replicas is None else str(replicas),
             "index": index,
+            "vectors": vectors,
         }
     )
     settings = replace(

@@ -123,6 +123,7 @@ class Opening:
                     dim=origin.dim,
                     fingerprint=origin.fingerprint,
                     index=usable_profile(origin.index, embedded=connection.embedded),
+                    vectors=self.settings.vectors or "float32",
                 )
             except BaseException:
                 connection.close()
@@ -380,6 +381,7 @@ class Opening:
                 dim=self._encoder.dim,
                 fingerprint=self._encoder.fingerprint,
                 index=self.settings.index or DEFAULT_PROFILE,
+                vectors=self.settings.vectors or "float32",
             )
         except BaseException:
             connection.close()

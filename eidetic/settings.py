@@ -28,6 +28,8 @@ class Settings:
             the well-known ones.
         replicas: In how many replicas the server is to load the archive; 0 to leave it as it is.
         index: Name of the index profile of a new archive; "" for the default.
+        vectors: How precisely a new archive holds vectors, "float32" or "float16"; "" for the
+            first.
     """
 
     archive: str = DEFAULT_ARCHIVE
@@ -39,6 +41,7 @@ class Settings:
     tls_ca: str = ""
     replicas: int = 0
     index: str = ""
+    vectors: str = ""
 
     @property
     def archive_dir(self) -> Path:
@@ -111,7 +114,8 @@ def load_settings(
     Args:
         flags: Values by the names of `Settings`; ``None`` or "" for those not given.
         environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN,
-            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_TLS_CA, EIDETIC_REPLICAS and EIDETIC_INDEX.
+            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_TLS_CA, EIDETIC_REPLICAS, EIDETIC_INDEX
+            and EIDETIC_VECTORS.
         file: The settings file, that of `settings_path` by default; it need not exist.
 
     Raises:

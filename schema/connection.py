@@ -41,6 +41,7 @@ class Capabilities:
     """What the connected Milvus can do beyond the common ground of 2.3."""
 
     bm25: bool
+    float16: bool
 
 
 class Connection(Closing):
@@ -107,7 +108,7 @@ class Connection(Closing):
         self._engine: Any = None
         self._reopening = threading.RLock()
         self._connect()
-        self.capabilities = _capabilities(self.version, embedded=self.embedded)
+        self.capabilities = capabilities_of(self.version, embedded=self.embedded)
 
     def close(self) -> None:
         """Close the channel and, for the embedded store, release its folder."""
@@ -302,14 +303,19 @@ def _check_uri(uri: str) -> str:
     return uri
 
 
-def _capabilities(version: str, *, embedded: bool) -> Capabilities:
-    """BM25 functions came with Milvus 2.5; the embedded store has them."""
+def capabilities_of(version: str, *, embedded: bool) -> Capabilities:
+    """BM25 functions came with Milvus 2.5, and the embedded store has them; vectors of half
+    precision came with 2.4, and it has none.
+    """
     numbers = version.lstrip("v").split("-")[0].split(".")
     try:
         major, minor = int(numbers[0]), int(numbers[1])
     except (ValueError, IndexError):
         major, minor = (0, 0)
-    return Capabilities(bm25=embedded or (major, minor) >= (2, 5))
+    return Capabilities(
+        bm25=embedded or (major, minor) >= (2, 5),
+        float16=not embedded and (major, minor) >= (2, 4),
+    )
 
 
 def _blames_filter(text: str) -> bool:

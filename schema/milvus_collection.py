@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from schema.closing import Closing
 from schema.connection import Connection
 from schema.errors import ArchiveMismatch, StoreError
@@ -16,6 +14,7 @@ from schema.fields import SPARSE_FIELD, VECTOR_FIELD
 from schema.index import MAX_LIMIT, PROFILES, find_profile
 from schema.lite import drop_indexes
 from schema.loading import load
+from schema.precision import from_stored, stack
 from schema.records import Vector, Vectors
 from schema.store import ROWS_PER_BATCH, Collection
 
@@ -61,12 +60,12 @@ class MilvusCollection(Closing):
     def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
         """Return the vectors of the rows that exist, by id: shape (dim,), float32, unit norm."""
         rows = self._fetch(ids, ["id", VECTOR_FIELD])
-        return {row["id"]: np.asarray(row[VECTOR_FIELD], dtype=np.float32) for row in rows}
+        return {row["id"]: from_stored(row[VECTOR_FIELD]) for row in rows}
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         """Yield the matching rows' ids and vectors by the batch: shape (n, dim), float32."""
         for page in self._pages(where, ["id", VECTOR_FIELD]):
-            vectors = np.array([row[VECTOR_FIELD] for row in page], dtype=np.float32)
+            vectors = stack([row[VECTOR_FIELD] for row in page], self.collection.dim)
             yield [row["id"] for row in page], vectors
 
     def sample_vectors(self, n: int) -> Vectors:
@@ -81,8 +80,7 @@ class MilvusCollection(Closing):
             limit=min(2 * n, MAX_LIMIT),
             output_fields=[VECTOR_FIELD],
         )
-        vectors = np.array([row[VECTOR_FIELD] for row in rows], dtype=np.float32)
-        return vectors.reshape(-1, self.collection.dim)
+        return stack([row[VECTOR_FIELD] for row in rows], self.collection.dim)
 
     def count(self, where: str = "") -> int:
         """Return how many rows match."""
@@ -323,7 +321,7 @@ def has_field(connection: Connection, collection: Collection, field: str) -> boo
 def _properties(collection: Collection) -> dict[str, str]:
     return {
         f"{_PROPERTY}{key}": str(getattr(collection, key))
-        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version")
+        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version", "vectors")
     }
 
 
@@ -337,6 +335,8 @@ def _read_properties(name: str, properties: dict[str, str]) -> Collection:
             fingerprint=properties[f"{_PROPERTY}fingerprint"],
             index=properties[f"{_PROPERTY}index"],
             schema_version=int(properties[f"{_PROPERTY}schema_version"]),
+            # Collections of before there was a choice do not say.
+            vectors=properties.get(f"{_PROPERTY}vectors", "float32"),
         )
     except (KeyError, ValueError) as error:
         raise ArchiveMismatch(

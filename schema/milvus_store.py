@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schema.archives import check_archive_name, known_archives
 from schema.connection import Connection
@@ -31,7 +32,17 @@ from schema.milvus_collection import (
     has_field,
     name_collection,
 )
-from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors, Worded
+from schema.precision import check_precision, from_stored, to_stored
+from schema.records import (
+    MAX_SCORE,
+    MIN_SCORE,
+    Embedded,
+    ImageRecord,
+    Match,
+    Vector,
+    Vectors,
+    Worded,
+)
 from schema.store import ROWS_PER_BATCH, Collection
 
 WRITES_AT_ONCE = 4
@@ -94,14 +105,16 @@ class MilvusStore(MilvusCollection):
         dim: int,
         fingerprint: str,
         index: str = DEFAULT_PROFILE,
+        vectors: str = "float32",
     ) -> Self:
         """Make the collection of a new archive for one model's vectors.
 
         Args:
             alias: What leads to it; by default the archive's name.
+            vectors: How precisely they are held, see `schema.precision`.
 
         Raises:
-            UsageError: The archive's name or the index profile cannot be used.
+            UsageError: The archive's name, the index profile or the precision cannot be used.
             StoreError: A collection or an alias of the archive's name exists already.
         """
         check_archive_name(archive)
@@ -114,10 +127,15 @@ class MilvusStore(MilvusCollection):
             fingerprint=fingerprint,
             index=index,
             schema_version=SCHEMA_VERSION,
+            vectors=check_precision(vectors, connection),
         )
         bm25 = connection.capabilities.bm25
         create_collection(
-            connection, alias or archive, collection, milvus_schema(dim, bm25=bm25), has_words=bm25
+            connection,
+            alias or archive,
+            collection,
+            milvus_schema(dim, bm25=bm25, vectors=vectors),
+            has_words=bm25,
         )
         return cls(connection, collection, bm25=bm25)
 
@@ -166,7 +184,7 @@ class MilvusStore(MilvusCollection):
             "search",
             "search",
             where=where,
-            data=list(np.asarray(queries, dtype=np.float32)),
+            data=list(self._stored(np.asarray(queries, dtype=np.float32))),
             anns_field=VECTOR_FIELD,
             limit=k,
             offset=offset,
@@ -204,13 +222,18 @@ class MilvusStore(MilvusCollection):
     def iterate_rows(self, where: str = "") -> Iterator[list[Embedded]]:
         """Yield the matching rows with their vectors by the batch, in the order of their ids."""
         for page in self._pages(where, [*FIELD_NAMES, VECTOR_FIELD]):
-            yield [
-                Embedded(from_row(row), np.asarray(row[VECTOR_FIELD], dtype=np.float32))
-                for row in page
-            ]
+            yield [Embedded(from_row(row), from_stored(row[VECTOR_FIELD])) for row in page]
+
+    def as_held(self, vector: Vector) -> Vector:
+        """Return what reading a vector gives that was written: of half precision, it is rounded."""
+        stored = self._stored(vector)
+        return vector if stored is vector else from_stored(stored.tobytes())
+
+    def _stored(self, vectors: NDArray[np.float32]) -> NDArray[Any]:
+        return to_stored(vectors, self.collection.vectors)
 
     def _write(self, rows: Sequence[Embedded]) -> int:
-        made = [to_row(row) for row in rows]
+        made = [to_row(Embedded(row.record, self._stored(row.vector))) for row in rows]
         self._ask(f"write {len(made)} rows", "upsert", data=[row for row, _ in made])
         self._wrote = True
         return sum(cut for _, cut in made)
@@ -228,5 +251,4 @@ def _match(hit: Any) -> Match:
     score = min(max(float(hit["distance"]), MIN_SCORE), MAX_SCORE)
     row = hit["entity"]
     vector = row.get(VECTOR_FIELD)
-    carried = None if vector is None else np.asarray(vector, dtype=np.float32)
-    return Match(from_row(row), score, carried)
+    return Match(from_row(row), score, None if vector is None else from_stored(vector))

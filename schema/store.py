@@ -30,6 +30,7 @@ class Collection:
         fingerprint: The pre-processing behind the vectors, see `embed.encoder.Encoder`.
         index: Name of the index profile.
         schema_version: Version of the fields.
+        vectors: How precisely it holds them, see `schema.precision`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Collection:
     fingerprint: str
     index: str
     schema_version: int
+    vectors: str = "float32"
 
     def require(self, *, model: str, dim: int, fingerprint: str) -> None:
         """Refuse vectors that would not belong here.

@@ -41,6 +41,13 @@ def ingest(
             metavar="PROFILE",
         ),
     ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Vectors of a new archive: float32, float16. \\[env: EIDETIC_VECTORS]",
+            metavar="PRECISION",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
     ] = False,
@@ -87,7 +94,7 @@ def ingest(
 
     if watch and dry_run:
         raise UsageError("--watch and --dry-run: to watch is to write; leave one of them out")
-    with open_archive(context, model=model, index=index) as archive:
+    with open_archive(context, model=model, index=index, vectors=vectors) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
         if watch:
             with Bar(shown=shown) as progress:

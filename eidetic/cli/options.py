@@ -34,6 +34,7 @@ def open_archive(
     model: str | None = None,
     text_model: str | None = None,
     index: str | None = None,
+    vectors: str | None = None,
 ) -> "Archive":
     """Open the archive that the shared options name."""
     import eidetic
@@ -47,6 +48,7 @@ def open_archive(
         text_model=text_model,
         replicas=given.replicas,
         index=index,
+        vectors=vectors,
     )
 
 

@@ -47,9 +47,10 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "EIDETIC_TLS_CA": "f",
         "EIDETIC_REPLICAS": "2",
         "EIDETIC_INDEX": "g",
+        "EIDETIC_VECTORS": "h",
     }
     settings = load_settings({}, environ, tmp_path / "none.toml")
-    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e", "f", 2, "g")
+    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e", "f", 2, "g", "h")
 
 
 def test_an_empty_variable_counts_as_not_set(file: Path) -> None:
