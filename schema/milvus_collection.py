@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,10 @@ ROWS_PER_CALL = 500
 """Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
 quarter of what a Milvus server accepts."""
 
+COUNT_KEPT_S = 1.0
+"""A query counts the rows for its answer and for its line between likely and weak; reads of others
+may be older on a server, which shows new rows to readers after some seconds at most."""
+
 _PROPERTY = "eidetic."
 
 
@@ -48,6 +53,7 @@ class MilvusCollection(Closing):
         # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
+        self._kept_count: tuple[int, float] | None = None
         connection.on_reopened.append(self._prepare)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -83,8 +89,17 @@ class MilvusCollection(Closing):
         return stack([row[VECTOR_FIELD] for row in rows], self.collection.dim)
 
     def count(self, where: str = "") -> int:
-        """Return how many rows match."""
-        return self._count(where, self._consistency)
+        """Return how many rows match.
+
+        How many there are in all is kept for `COUNT_KEPT_S` by who only reads on a server: what
+        others write shows after such a moment anyway.
+        """
+        if where or self._wrote or self.connection.embedded:
+            return self._count(where, self._consistency)
+        kept = self._kept_count
+        if kept is None or time.monotonic() - kept[1] > COUNT_KEPT_S:
+            self._kept_count = kept = (self._count("", self._consistency), time.monotonic())
+        return kept[0]
 
     def drop(self) -> None:
         """Delete the collection, its alias and every row."""
@@ -108,6 +123,7 @@ class MilvusCollection(Closing):
                 self._count("", "Strong")
         finally:
             self._wrote = self._deleted = False
+            self._kept_count = None
 
     def close(self) -> None:
         """Settle, and close the connection; calling it twice is no error."""
