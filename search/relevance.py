@@ -75,8 +75,7 @@ class Line:
 
     def evidence(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return how much speaks for each image: shape (n, dim) in, (n,) out."""
-        found: NDArray[np.float32] = vectors @ self.direction - self.level
-        return found
+        return products(vectors, self.direction) - self.level
 
     def judge(
         self, matches: Sequence[Match], store: Store, *, worded: frozenset[str] = frozenset()
@@ -132,19 +131,29 @@ def line_of_words(wanted: Vector, sample: Vectors, neutral: Neutral, *, rows: in
         rows: How many the archive has.
     """
     direction: Vector = (wanted - neutral.mean) / neutral.spread
-    return Line(direction, 0.0, _height(LINE, sample @ direction, rows))
+    return Line(direction, 0.0, _height(LINE, products(sample, direction), rows))
 
 
 def line_of_images(wanted: Vector, sample: Vectors, *, rows: int) -> Line | None:
     """Return the line of a query with an image in it; ``None`` where no spread can be told."""
     if len(sample) < MIN_SAMPLE:
         return None
-    cosines = sample @ wanted
+    cosines = products(sample, wanted)
     median, unit = float(np.median(cosines)), _spread(cosines)
     if unit == 0:
         return None
     direction, level = wanted / unit, median / unit
-    return Line(direction, level, _height(LINE, sample @ direction - level, rows))
+    return Line(direction, level, _height(LINE, products(sample, direction) - level, rows))
+
+
+def products(vectors: Vectors, direction: Vector) -> NDArray[np.float32]:
+    """Return each vector's product with a direction: shape (n, dim) in, (n,) out.
+
+    In one thread: a thousand rows are a tenth of a millisecond's work, and BLAS would share it
+    among all cores and wait for each of them, for 10 ms where they are busy.
+    """
+    found: NDArray[np.float32] = np.einsum("ij,j->i", vectors, direction)
+    return found
 
 
 def _height(line: float, evidence: NDArray[np.floating], rows: int) -> float:
