@@ -288,6 +288,9 @@ def create_collection(
             )
         if alias not in client.list_aliases(collection.name, **patience)["aliases"]:
             client.create_alias(collection.name, alias, **patience)
+        if connection.replicas:
+            # It was loaded once when it was made, and a number is changed by releasing only.
+            client.release_collection(collection.name, **patience)
 
     connection.call(f"create {alias!r}", make)
     load(connection, collection.name)

@@ -74,7 +74,11 @@ def settle(connection: Connection, store: MilvusStore) -> float:
 
 
 def wait_indexed(connection: Connection, name: str) -> None:
-    """Wait until every sealed row of a collection is indexed."""
+    """Wait until every sealed row of a collection is indexed, those of merged segments among them.
+
+    Milvus merges small segments after a flush and indexes the result anew; the pending rows are
+    those.
+    """
     client = connection.client
     (index,) = client.list_indexes(name, field_name=VECTOR_FIELD)
     while True:

@@ -22,7 +22,7 @@ from schema.fields import SCHEMA_VERSION
 from schema.filters import Between
 from schema.milvus_collection import ROWS_PER_CALL
 from schema.store import ROWS_PER_BATCH
-from tests.conftest import MakeStore, free_port
+from tests.conftest import MakeStore, drop_everything, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows
 
 FULL_RECORD = a_record(
@@ -350,3 +350,19 @@ def test_an_archive_half_made_by_a_killed_run_is_made_anew(tmp_path: Path) -> No
 def test_an_address_without_a_host_is_explained() -> None:
     with pytest.raises(UsageError, match="not the address of a Milvus server"):
         Connection("http://")
+
+
+@pytest.mark.milvus_server
+def test_a_standalone_server_refuses_more_replicas_than_it_has_nodes_and_takes_one(
+    milvus_uri: str,
+) -> None:
+    made = {"model": "toy", "dim": 8, "fingerprint": "toy-1"}
+    with (
+        Connection(milvus_uri, replicas=2) as connection,
+        pytest.raises(StoreError, match=r"could not load .*--replicas 2: each replica needs"),
+    ):
+        MilvusStore.create(connection, "doubled", **made)
+    with MilvusStore.create(Connection(milvus_uri, replicas=1), "single", **made) as store:
+        store.upsert(some_rows(3))
+        assert store.count() == 3
+    drop_everything(milvus_uri)
