@@ -165,7 +165,7 @@ def address(chromium: str, environ: dict[str, str]) -> Iterator[str]:
 
 
 # Not for the session: while playwright is open an event loop runs, and no other test may run one.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
