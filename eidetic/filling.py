@@ -85,6 +85,7 @@ class Filling(Part):
                         encoder=encoder,
                         journal=journal,
                         progress=turn.beside(progress),
+                        upgrade=self._opening.upgrade,
                     )
             except (NoUsableImage, IngestInterrupted):
                 if is_new and store.count() == 0:

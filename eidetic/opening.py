@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from eidetic.settings import Settings
 from eidetic.text_towers import load_words, require_same_tower
 from eidetic.turns import Turn, writing
+from eidetic.warming import warmed
 from embed import (
     RECOMMENDED,
     Encoder,
@@ -144,6 +145,11 @@ class Opening:
             encoder = load_encoder(collection.model)
             collection.require(model=encoder.spec, dim=encoder.dim, fingerprint=encoder.fingerprint)
             self._encoder = encoder
+        return self._encoder
+
+    def upgrade(self, encoder: Encoder, images: int) -> Encoder:
+        """Return the archive's encoder for many images, see `eidetic.warming.warmed`."""
+        self._encoder = warmed(encoder, images)
         return self._encoder
 
     def query_encoder(self) -> Encoder:

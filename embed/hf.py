@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from embed.encoder import Encoder, TextEncoder
+from embed.exports import TokenRules
 from embed.hf_images import READ_OUT, HfImageEncoder
 from embed.hf_loading import loading
 from embed.hf_pixels import Preparation, read_preparation
@@ -16,6 +17,7 @@ from embed.resizing import Pixels
 from embed.scoring import Scoring
 from embed.sentences import SENTENCE_FAMILIES, is_sentence_model, load_sentences
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
+from embed.towers import Towers, Words, fast_tokenizer, image_tower, text_tower
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
@@ -91,6 +93,19 @@ class HfEncoder:
         """Shape (n, dim), float32, unit norm; texts longer than the model's context are cut."""
         return in_batches(self._encode_texts, texts, TEXTS_PER_RUN, self.dim)
 
+    def towers(self) -> Towers:
+        """Return what is exported of it.
+
+        Raises:
+            ModelUnavailable: Its tokenizer cannot be exported.
+        """
+        preparation, fixed = self._preparation, self._padding == "max_length"
+        masked = "attention_mask" in self._tokenize([PROBE])
+        images = image_tower(self._model, _image_features, preparation.mean, preparation.std)
+        texts = text_tower(self._model, _text_features, masked=masked)
+        tokenizer = fast_tokenizer(self.spec, self._tokenizer, self._max_length, fixed=fixed)
+        return Towers(images, Words(texts, tokenizer, TokenRules(masked=masked)))
+
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         mean, std = self._preparation.mean, self._preparation.std
         return self._device.run(
@@ -115,6 +130,14 @@ class HfEncoder:
                 max_length=self._max_length,
                 return_tensors="pt",
             )
+
+
+def _image_features(model: Any, pixels: Any) -> Any:
+    return model.get_image_features(pixel_values=pixels).pooler_output
+
+
+def _text_features(model: Any, ids: Any, mask: Any = None) -> Any:
+    return model.get_text_features(input_ids=ids, attention_mask=mask).pooler_output
 
 
 def _load(source: str, folder: str) -> tuple[Any, Any, Any | None]:

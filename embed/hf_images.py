@@ -9,6 +9,7 @@ from embed.hf_pixels import Preparation
 from embed.resizing import Pixels
 from embed.scoring import takes_no_words
 from embed.tensors import IMAGES_PER_RUN, Device, in_batches
+from embed.towers import Towers, image_tower
 from schema.records import Vectors
 
 if TYPE_CHECKING:
@@ -83,6 +84,15 @@ class HfImageEncoder:
             UsageError: Always; it names what to use instead.
         """
         raise takes_no_words(self.spec)
+
+    def towers(self) -> Towers:
+        """Return what is exported of it."""
+        mean, std = self._preparation.mean, self._preparation.std
+        read_out = self._read_out
+        tower = image_tower(
+            self._model, lambda m, pixels: read_out(m(pixel_values=pixels)), mean, std
+        )
+        return Towers(tower, None)
 
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         mean, std = self._preparation.mean, self._preparation.std

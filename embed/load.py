@@ -1,11 +1,17 @@
 """From a model spec to an encoder."""
 
+import sys
 from pathlib import Path
 
 from embed.catalogue import BUILTIN, HF, OPEN_CLIP, resolve
 from embed.encoder import Encoder, TextEncoder, TextTower
+from embed.exported import ExportedEncoder
+from embed.exports import Manifest, find_export
 from embed.scoring import takes_no_images, takes_no_words
 from schema.errors import ModelUnavailable
+
+GPUS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What Linux has where there is a GPU of NVIDIA or AMD, or Windows' own behind it."""
 
 
 def load_encoder(spec: str, *, device: str | None = None, threads: int | None = None) -> Encoder:
@@ -45,8 +51,10 @@ def load_model(
         spec: ``builtin``, an alias of the catalogue, ``open_clip:ARCH/PRETRAINED`` (PRETRAINED a
             published name or a checkpoint file), ``open_clip:hf-hub:REPO_ID``, ``hf:REPO_ID``, or a
             local folder saved by transformers (config.json) or open_clip (open_clip_config.json).
-        device: torch's name of the device; by default a GPU where there is one. The built-in
-            model always runs on the CPU.
+        device: torch's name of the device, for a model that is to run in torch. By default images
+            go to a GPU where there is one, and to the model's export where that was made (see
+            `embed.exporting`) and there is none; words go to the export. The built-in model always
+            runs on the CPU.
         threads: Cores that one forward pass takes; by default all. For torch it is a setting of
             the whole process.
 
@@ -58,6 +66,36 @@ def load_model(
         from embed.builtin import BuiltinEncoder
 
         return BuiltinEncoder(intra_op_num_threads=threads or 0)
+    if device is None:
+        exported = _exported(spec, threads)
+        if exported is not None:
+            return exported
+    return _load_torch(spec, device, threads)
+
+
+def runs_on_cpu() -> bool:
+    """Return whether this machine has no GPU that torch could use; asks without torch."""
+    return sys.platform == "linux" and not any(Path(gpu).exists() for gpu in GPUS)
+
+
+def _exported(spec: str, threads: int | None) -> Encoder | None:
+    """Return the encoder of a model's export, None where it has none."""
+    folder = find_export(spec)
+    manifest = None if folder is None else Manifest.read(folder)
+    if folder is None or manifest is None:
+        return None
+
+    def on_gpu() -> Encoder:
+        encoder = _load_torch(spec, None, threads)
+        if not isinstance(encoder, Encoder):
+            raise takes_no_images(spec)
+        return encoder
+
+    images = None if runs_on_cpu() else on_gpu
+    return ExportedEncoder(folder, manifest, threads=threads, images=images)
+
+
+def _load_torch(spec: str, device: str | None, threads: int | None) -> Encoder | TextEncoder:
     from embed.tensors import Device, use_threads
 
     if threads is not None:

@@ -7,16 +7,21 @@ import threading
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from embed.exports import TokenRules
 from embed.hub import TOKENIZER, fetch, quiet
 from embed.resizing import Pixels, Resizing
 from embed.scoring import Scoring
 from embed.tensors import IMAGES_PER_RUN, PROBE, TEXTS_PER_RUN, Device, in_batches
+from embed.towers import Towers, Words, byte_pairs, fast_tokenizer, image_tower, text_tower
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 HF_HUB, LOCAL_DIR = "hf-hub:", "local-dir:"
 """open_clip's prefixes of what is no name of an architecture."""
@@ -70,6 +75,16 @@ class OpenClipEncoder:
         """Shape (n, dim), float32, unit norm; longer texts are cut as open_clip does."""
         return in_batches(self._encode_texts, texts, TEXTS_PER_RUN, self.dim)
 
+    def towers(self) -> Towers:
+        """Return what is exported of it.
+
+        Raises:
+            ModelUnavailable: Its tokenizer cannot be exported.
+        """
+        images = image_tower(self._model, _image_features, self._mean, self._std)
+        texts = text_tower(self._model, _text_features, masked=False)
+        return Towers(images, Words(texts, *_exported_tokenizer(self.spec, self._tokenizer)))
+
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         return self._device.run(
             lambda: self._model.encode_image(self._device.normalise(batch, self._mean, self._std))
@@ -79,6 +94,28 @@ class OpenClipEncoder:
         with self._tokenizing:
             tokens = self._tokenizer(list(texts))
         return self._device.run(lambda: self._model.encode_text(self._device.put(tokens)))
+
+
+def _image_features(model: Any, pixels: Any) -> Any:
+    return model.encode_image(pixels)
+
+
+def _text_features(model: Any, ids: Any) -> Any:
+    return model.encode_text(ids)
+
+
+def _exported_tokenizer(spec: str, tokenizer: Any) -> "tuple[Tokenizer, TokenRules]":
+    import open_clip
+
+    cleaning = tokenizer.clean_fn.__name__.removeprefix("_clean_")
+    if isinstance(tokenizer, open_clip.SimpleTokenizer) and not tokenizer.reduction_fn:
+        return byte_pairs(tokenizer, tokenizer.context_length), TokenRules(cleaning)
+    if isinstance(tokenizer, open_clip.tokenizer.HFTokenizer) and not tokenizer.tokenizer_mode:
+        erased = tokenizer.tokenizer.sep_token_id if tokenizer.strip_sep_token else None
+        fast = fast_tokenizer(spec, tokenizer.tokenizer, tokenizer.context_length, fixed=True)
+        return fast, TokenRules(cleaning, erased)
+    kind = type(tokenizer).__name__
+    raise ModelUnavailable(f"{spec}: its tokenizer ({kind}) is not one that can be exported")
 
 
 def _load(arch: str, pretrained: str | None) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ what the store had acknowledged is in the journal, and running again goes on fro
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from embed.encoder import Encoder
 from embed.images import default_max_pixels
@@ -55,6 +55,7 @@ def ingest(
     among: Journal | None = None,
     max_pixels: int | None = None,
     progress: Progress | None = None,
+    upgrade: Callable[[Encoder, int], Encoder] | None = None,
 ) -> IngestReport:
     """Bring an archive up to date with the files of the scopes.
 
@@ -70,6 +71,8 @@ def ingest(
         among: The journal of another collection: files that it does not know are passed over, so
             that this one comes to hold the same files and no others. ``None`` for all files.
         max_pixels: Limit of `embed.images.decode_image`; None for what the memory allows.
+        upgrade: Asked, once it is known how many files are to be read, for the encoder to read them
+            with, in place of ``encoder``; one of the same model.
 
     Raises:
         IngestInterrupted: Ctrl-C; carries the report so far.
@@ -108,6 +111,8 @@ def ingest(
                 tally=tally,
                 progress=progress,
             )
+            if upgrade is not None and not dry_run:
+                encoder = upgrade(encoder, len(work))
             progress.start(len(work))
             index(
                 work,

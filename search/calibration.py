@@ -1,7 +1,7 @@
 """What the queries of one archive are held against: a sample of its vectors, and neutral captions.
 
-Both are read once and kept: the sample until the archive has grown or shrunk by a tenth, the
-captions' vectors as long as the model stays, in a file too where there is one to keep them in.
+Both are read once and kept, in files too where there is a folder to keep them in: the sample until
+the archive has grown or shrunk by a tenth, the captions' vectors as long as the model stays.
 """
 
 import os
@@ -14,7 +14,7 @@ import numpy as np
 
 from embed.encoder import TextEncoder
 from schema.records import Vector, Vectors
-from schema.store import Store
+from schema.store import Collection, Store
 from search.neutral import NEUTRAL
 
 SAMPLE_ROWS = 1000
@@ -63,7 +63,7 @@ class Calibration:
         """Read nothing yet.
 
         Args:
-            folder: Where the captions' vectors are kept between processes.
+            folder: Where both are kept between processes.
         """
         self._folder = folder
         self._drawn: tuple[str, Sample] | None = None
@@ -76,14 +76,38 @@ class Calibration:
         Raises:
             StoreError: The store does not answer, or answers with an error.
         """
-        uid, rows = store.collection.uid, store.count()
+        collection, rows = store.collection, store.count()
         if self._drawn is not None:
             drawn_uid, drawn = self._drawn
-            if drawn_uid == uid and abs(rows - drawn.rows) <= TOLERATED_CHANGE * drawn.rows:
+            if drawn_uid == collection.uid and _is_about(rows, drawn.rows):
                 return drawn
-        sample = Sample(store.sample_vectors(SAMPLE_ROWS), rows)
-        self._drawn = (uid, sample)
+        sample = self._kept_sample(collection, rows)
+        if sample is None:
+            sample = Sample(store.sample_vectors(SAMPLE_ROWS), rows)
+            self._keep_sample(collection, sample)
+        self._drawn = (collection.uid, sample)
         return sample
+
+    def _kept_sample(self, collection: Collection, rows: int) -> Sample | None:
+        for file in self._samples(collection.uid):
+            drawn = file.stem.rpartition("-")[2]
+            if drawn.isdecimal() and _is_about(rows, int(drawn)):
+                vectors = _load(file)
+                if vectors is not None and vectors.shape[1:] == (collection.dim,):
+                    return Sample(vectors, int(drawn))
+        return None
+
+    def _keep_sample(self, collection: Collection, sample: Sample) -> None:
+        if self._folder is None or not len(sample.vectors):
+            return
+        file = self._folder / f"sample-{collection.uid}-{sample.rows}.npy"
+        _save(file, sample.vectors)
+        for other in self._samples("*"):
+            if other != file:
+                other.unlink(missing_ok=True)
+
+    def _samples(self, uid: str) -> list[Path]:
+        return [] if self._folder is None else sorted(self._folder.glob(f"sample-{uid}-*.npy"))
 
     def neutral(self, sample: Sample, encoder: TextEncoder) -> Neutral:
         """Return what an archive is held against by words.
@@ -114,15 +138,19 @@ class Calibration:
         if self._captions is not None and self._captions[0] == key:
             return self._captions[1]
         file = self._folder / f"neutral-{key}.npy" if self._folder else None
-        vectors = _load(file, encoder.dim)
-        if vectors is None:
+        vectors = _load(file)
+        if vectors is None or vectors.shape != (len(NEUTRAL), encoder.dim):
             vectors = encoder.encode_texts(NEUTRAL)
             _save(file, vectors)
         self._captions = (key, vectors)
         return vectors
 
 
-def _load(file: Path | None, dim: int) -> Vectors | None:
+def _is_about(rows: int, drawn: int) -> bool:
+    return abs(rows - drawn) <= TOLERATED_CHANGE * drawn
+
+
+def _load(file: Path | None) -> Vectors | None:
     if file is None:
         return None
     try:
@@ -130,8 +158,7 @@ def _load(file: Path | None, dim: int) -> Vectors | None:
     except (OSError, ValueError, EOFError):
         # Not there, or cut short: it is made anew.
         return None
-    fits = vectors.shape == (len(NEUTRAL), dim) and vectors.dtype == np.float32
-    return vectors if fits else None
+    return vectors if vectors.dtype == np.float32 and vectors.ndim == 2 else None
 
 
 def _save(file: Path | None, vectors: Vectors) -> None:
@@ -143,5 +170,5 @@ def _save(file: Path | None, vectors: Vectors) -> None:
             np.save(opened, vectors)
         part.replace(file)
     except OSError:
-        # A folder that cannot be written to costs the next process the encoding, and no more.
+        # A folder that cannot be written to costs the next process the time, and no more.
         part.unlink(missing_ok=True)

@@ -13,9 +13,10 @@ PUBLIC = {
         "UsageError Vector Vectors View Worded content_hash load_roots row_id save_roots "
     ),
     "embed": (
-        "DecodedImage Encoder ImageHeader Model ModelCheck Pixels RECOMMENDED Resizing Scoring "
-        "TextEncoder catalogue check_model decode_image default_max_pixels describe is_on_disk "
-        "load_encoder load_model load_text_encoder read_header resolve "
+        "DecodedImage Encoder Exportable ImageHeader Manifest Model ModelCheck Pixels "
+        "RECOMMENDED Resizing Scoring TextEncoder catalogue check_model decode_image "
+        "default_max_pixels describe export_model find_export is_on_disk "
+        "load_encoder load_model load_text_encoder read_header remove_export resolve runs_on_cpu "
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (

@@ -124,6 +124,43 @@ def remove(
         typer.echo(f"{gone.name} is forgotten; it was {gone.spec}")
 
 
+@models.command("warm")
+def warm(
+    context: typer.Context,
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Models, by any name.")],
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove what was prepared, to free the disk.")
+    ] = False,
+) -> None:
+    """Prepare models for this machine's processor, so that they start and run without torch.
+
+    Done once for each model, in the user's cache; it takes as much disk as the model itself. A
+    large ingest on a machine without a GPU does it by itself.
+
+    Examples:
+        eidetic models warm siglip2-b32-256
+
+        eidetic models warm siglip2-b32-256 --remove
+    """
+    from eidetic import warming
+
+    if remove:
+        gone = {spec: warming.cool(spec) for spec in specs}
+        if options(context).json:
+            print_json([{"model": spec, "removed": was_there} for spec, was_there in gone.items()])
+            return
+        for spec, was_there in gone.items():
+            typer.echo(f"{spec}: removed" if was_there else f"{spec}: nothing was prepared")
+        return
+    done = [warming.warm(spec) for spec in specs]
+    if options(context).json:
+        print_json([each.as_dict() for each in done])
+        return
+    for each in done:
+        when = f"in {each.seconds:.0f} s" if each.seconds else "before"
+        typer.echo(f"{each.model}: prepared {when}, {human_bytes(each.size_bytes)} on disk")
+
+
 @models.command("check")
 def check(
     context: typer.Context,

@@ -13,19 +13,16 @@ import numpy as np
 from PIL import Image
 
 from embed.encoder import unit
+from embed.graphs import ImageGraph, TextGraph
 from embed.resizing import Pixels, Resizing
 from embed.scoring import Scoring
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
 DATA = Path(__file__).with_name("data")
-
-IMAGES_PER_RUN = 32
-"""Images the graph sees at once: enough to fill the cores, and some 200 MB of activations."""
 
 TEXTS_PER_RUN = 256
 
@@ -125,16 +122,15 @@ class BuiltinEncoder:
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Embed prepared images: shape (n, dim), float32, unit norm, in order."""
-        session = self._image_session
-        parts = [
-            session.run(None, {"images": np.stack(batch[start : start + IMAGES_PER_RUN])})[0]
-            for start in range(0, len(batch), IMAGES_PER_RUN)
-        ]
-        return self._joined(parts)
+        if not batch:
+            return np.empty((0, self.dim), dtype=np.float32)
+        return unit(self._images.run(batch))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed texts of any length, the empty one included: shape (n, dim), float32, unit norm."""
-        session, tokenizer = self._text_session, self._tokenizer
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32)
+        graph, tokenizer = self._texts, self._tokenizer
         room = self._facts.max_tokens - 1
         parts = []
         for start in range(0, len(texts), TEXTS_PER_RUN):
@@ -145,23 +141,18 @@ class BuiltinEncoder:
             )
             for i, row in enumerate(rows):
                 ids[i, : len(row)] = row
-            parts.append(session.run(None, {"ids": ids})[0])
-        return self._joined(parts)
-
-    def _joined(self, parts: Sequence[Vectors]) -> Vectors:
-        if not parts:
-            return np.empty((0, self.dim), dtype=np.float32)
+            parts.append(graph.run({"ids": ids}))
         return unit(np.concatenate(parts))
 
     @property
-    def _image_session(self) -> "InferenceSession":
+    def _images(self) -> ImageGraph:
         with self._loading:
-            return self._loaded_image_session
+            return self._loaded_images
 
     @property
-    def _text_session(self) -> "InferenceSession":
+    def _texts(self) -> TextGraph:
         with self._loading:
-            return self._loaded_text_session
+            return self._loaded_texts
 
     @property
     def _tokenizer(self) -> "Tokenizer":
@@ -169,29 +160,18 @@ class BuiltinEncoder:
             return self._loaded_tokenizer
 
     @cached_property
-    def _loaded_image_session(self) -> "InferenceSession":
-        return self._session("image.onnx")
+    def _loaded_images(self) -> ImageGraph:
+        return ImageGraph(self._checked("image.onnx"), self._threads)
 
     @cached_property
-    def _loaded_text_session(self) -> "InferenceSession":
-        return self._session("text.onnx")
+    def _loaded_texts(self) -> TextGraph:
+        return TextGraph(self._checked("text.onnx"), self._threads)
 
     @cached_property
     def _loaded_tokenizer(self) -> "Tokenizer":
         from tokenizers import Tokenizer
 
         return Tokenizer.from_str(self._checked("tokenizer.json").decode("utf-8"))
-
-    def _session(self, name: str) -> "InferenceSession":
-        from onnxruntime import InferenceSession, SessionOptions
-
-        options = SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Spinning threads would take the cores from the threads that decode images.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return InferenceSession(self._checked(name), options, providers=["CPUExecutionProvider"])
 
     def _checked(self, name: str) -> bytes:
         """Return a data file's bytes once they match their checksum."""

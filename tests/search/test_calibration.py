@@ -72,6 +72,23 @@ def test_the_captions_are_encoded_once_per_folder_and_model(tmp_path: Path) -> N
     assert second.calls == 1
 
 
+def test_the_sample_is_kept_for_other_processes_until_the_archive_has_changed(
+    tmp_path: Path,
+) -> None:
+    store = filled(50)
+    drawn = Calibration(tmp_path).sample(store)
+    (file,) = tmp_path.glob("sample-*.npy")
+    kept = Calibration(tmp_path).sample(store)
+    assert kept.rows == 50
+    assert np.array_equal(kept.vectors, drawn.vectors)
+    store.upsert(some_rows(70))
+    assert len(Calibration(tmp_path).sample(store).vectors) == 70
+    assert not file.exists()
+    (file,) = tmp_path.glob("sample-*.npy")
+    file.write_bytes(file.read_bytes()[:100])
+    assert len(Calibration(tmp_path).sample(store).vectors) == 70
+
+
 def test_what_is_neutral_is_measured_once_per_sample() -> None:
     store, calibration = filled(50), Calibration()
     encoder = ToyEncoder()

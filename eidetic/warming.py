@@ -1,0 +1,112 @@
+"""Preparing a model for this machine's processor, once: when asked, and before long work."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eidetic.own_models import spelled_out
+from embed import (
+    Encoder,
+    Exportable,
+    export_model,
+    find_export,
+    load_encoder,
+    remove_export,
+    resolve,
+    runs_on_cpu,
+)
+from schema import ModelUnavailable
+
+log = logging.getLogger("eidetic")
+
+WORTHWHILE = 500
+"""Images to embed from which preparing pays: it takes as long as embedding some hundred."""
+
+MEMORY_TIMES = 5
+"""How many times a model's size its preparation takes in memory, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What was prepared of a model.
+
+    Attributes:
+        model: Its spec.
+        folder: Where it lies, in the user's cache.
+        size_bytes: Of all files in it.
+        seconds: What preparing took; 0 where it was there already.
+    """
+
+    model: str
+    folder: str
+    size_bytes: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every fact by name."""
+        return asdict(self)
+
+
+def warm(spec: str) -> Warmed:
+    """Prepare a model, unless that was done before.
+
+    Args:
+        spec: A model, by any of its names.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded, or cannot be prepared; says why.
+    """
+    spec = resolve(spelled_out(spec))
+    known = find_export(spec)
+    began = time.monotonic()
+    folder = known or export_model(spec)
+    seconds = 0.0 if known else time.monotonic() - began
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return Warmed(spec, str(folder), size, round(seconds, 1))
+
+
+def cool(spec: str) -> bool:
+    """Remove what was prepared of a model; whether there was anything."""
+    return remove_export(resolve(spelled_out(spec)))
+
+
+def warmed(encoder: Encoder, images: int) -> Encoder:
+    """Return the encoder to embed many images with: that of a model prepared for it, where it pays.
+
+    A model that cannot be prepared goes on in torch, and the log says why.
+
+    Args:
+        encoder: One that is loaded.
+        images: How many are to be embedded.
+    """
+    if images < WORTHWHILE or not runs_on_cpu() or not isinstance(encoder, Exportable):
+        return encoder
+    try:
+        if not find_export(encoder.spec) and not _has_memory(encoder):
+            return encoder
+        log.info("preparing %s for this processor, once; this may take minutes", encoder.spec)
+        export_model(encoder.spec)
+    except ModelUnavailable as error:
+        log.warning("%s; it runs in torch", error)
+        return encoder
+    return load_encoder(encoder.spec)
+
+
+def _has_memory(encoder: Exportable) -> bool:
+    """Whether there is memory to prepare a model in; where the system does not tell, yes."""
+    weights = encoder.towers().images.parameters()
+    needed = MEMORY_TIMES * sum(each.numel() * each.element_size() for each in weights)
+    try:
+        facts = Path("/proc/meminfo").read_text(encoding="ascii")
+        free = int(facts.partition("MemAvailable:")[2].split()[0]) * 1024
+    except (OSError, ValueError, IndexError):
+        return True
+    if needed > free:
+        log.info(
+            "the model is not prepared for this processor: that takes some %.0f GB of memory, and "
+            "%.0f GB are free; later: eidetic models warm",
+            needed / 1e9, free / 1e9,
+        )  # fmt: skip
+    return needed <= free

@@ -1,0 +1,177 @@
+"""Exporting a model of torch as ONNX graphs, once, so that it runs without torch from then on.
+
+On the CPU, ONNX Runtime is up to twice as fast as torch, starts in a tenth of the time and takes a
+fraction of the memory (docs/adr/0010-exported-models.md). Exporting itself takes torch and several
+times the model's size in memory, so that it runs in a process of its own:
+
+    python -m embed.exporting SPEC FOLDER
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embed.encoder import Encoder
+from embed.exported import ExportedEncoder, tokenize
+from embed.exports import IMAGES, TEXTS, TOKENIZER, Manifest, export_folder, find_export
+from embed.hub import quiet
+from embed.load import load_encoder
+from embed.tensors import PROBE
+from embed.towers import Exportable, Words
+from schema.errors import EideticError, ModelUnavailable
+
+if TYPE_CHECKING:
+    import torch
+
+MIN_COSINE = 0.9999
+"""Between a vector of an export and the model's own: what rounding alone does stays far above."""
+
+PROBES = ("a dog on the beach", PROBE, "red " * 200)
+
+
+def export_model(spec: str) -> Path:
+    """Return the export of a model; makes it where there is none.
+
+    Args:
+        spec: As `embed.catalogue.resolve` gives it.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded, or not be exported; says why.
+    """
+    found = find_export(spec)
+    if found is not None:
+        return found
+    folder = export_folder(spec)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as scratch:
+            _export_apart(spec, Path(scratch))
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(scratch).rename(folder)
+            # What the context manager is to remove.
+            Path(scratch).mkdir()
+    except OSError as error:
+        raise ModelUnavailable(
+            f"{spec}: {folder.parent} cannot be written ({error.strerror}); make room on its disk"
+        ) from error
+    return folder
+
+
+def _export_apart(spec: str, folder: Path) -> None:
+    command = [sys.executable, "-P", "-m", "embed.exporting", spec, str(folder)]
+    paths = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": paths},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines()
+        said = lines[-1] if lines else f"exit status {done.returncode}"
+        raise ModelUnavailable(f"{spec} cannot be exported: {said}")
+
+
+def main() -> None:
+    """Export a model into a folder; the last line of standard output says what went wrong."""
+    spec, folder = sys.argv[1], Path(sys.argv[2])
+    try:
+        write_export(load_encoder(spec, device="cpu"), folder)
+    except EideticError as error:
+        print(error)  # noqa: T201
+        sys.exit(1)
+
+
+def write_export(encoder: Encoder, folder: Path) -> Manifest:
+    """Write the graphs of an encoder of torch into an empty folder, and compare their vectors.
+
+    Raises:
+        ModelUnavailable: torch cannot export it, or the graphs give other vectors.
+    """
+    if not isinstance(encoder, Exportable):
+        raise ModelUnavailable(f"{encoder.spec}: there is nothing to prepare of it")
+    towers = encoder.towers()
+    size = encoder.resizing
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, size.height, size.width, 3), dtype=np.uint8)
+    # The boundary to torch's exporter: what it raises for a model that it cannot trace.
+    try:
+        _write_graph(towers.images, {"images": images}, folder / IMAGES, free_length=False)
+        if towers.words is not None:
+            _write_words(towers.words, folder)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelUnavailable(f"{encoder.spec}: torch cannot export it ({reason})") from error
+    manifest = Manifest(
+        spec=encoder.spec,
+        dim=encoder.dim,
+        fingerprint=encoder.fingerprint,
+        resizing=encoder.resizing,
+        scoring=encoder.scoring,
+        tokens=None if towers.words is None else towers.words.rules,
+        lowest=0.0,
+    )
+    exported = ExportedEncoder(folder, manifest)
+    cosines = np.einsum(
+        "nd,nd->n", encoder.encode_images(list(images)), exported.encode_images(list(images))
+    )
+    if towers.words is not None:
+        words = np.einsum("nd,nd->n", encoder.encode_texts(PROBES), exported.encode_texts(PROBES))
+        cosines = np.concatenate([cosines, words])
+    lowest = float(cosines.min())
+    if lowest < MIN_COSINE:
+        raise ModelUnavailable(
+            f"{encoder.spec}: its graphs give other vectors than the model (cosine {lowest:.5f}, "
+            f"and {MIN_COSINE} is needed)"
+        )
+    manifest = replace(manifest, lowest=lowest)
+    manifest.write(folder)
+    return manifest
+
+
+def _write_words(words: Words, folder: Path) -> None:
+    words.tokenizer.save(str(folder / TOKENIZER))
+    inputs = tokenize(words.tokenizer, words.rules, PROBES)
+    padding = words.tokenizer.padding
+    free = padding is not None and padding["length"] is None
+    _write_graph(words.tower, inputs, folder / TEXTS, free_length=free)
+
+
+def _write_graph(
+    tower: "torch.nn.Module", inputs: Mapping[str, Any], file: Path, *, free_length: bool
+) -> None:
+    """Write one tower; the first axis of its inputs is free, and the second where it says so."""
+    import torch
+
+    axes: dict[int, Any] = {0: torch.export.Dim("n")}
+    if free_length:
+        axes[1] = torch.export.Dim("length", min=2, max=inputs["ids"].shape[1])
+    with torch.inference_mode(), quiet():
+        program = torch.onnx.export(
+            tower,
+            tuple(torch.from_numpy(each) for each in inputs.values()),
+            input_names=list(inputs),
+            output_names=["features"],
+            dynamic_shapes=tuple(axes for _ in inputs),
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise ValueError("it gave no program")
+    # Weights in a file of their own are mapped into memory as they are used, and not read.
+    program.save(str(file), external_data=True)
+
+
+if __name__ == "__main__":
+    main()
