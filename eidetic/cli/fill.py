@@ -36,6 +36,20 @@ def ingest(
             metavar="SPEC",
         ),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            help="Index of a new archive: hnsw, ivf_sq8, flat, diskann. \\[env: EIDETIC_INDEX]",
+            metavar="PROFILE",
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Vectors of a new archive: float32, float16. \\[env: EIDETIC_VECTORS]",
+            metavar="PRECISION",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
     ] = False,
@@ -93,6 +107,8 @@ def ingest(
         eidetic ingest s3://bucket/scans shards/00000.tar old-images.zip
 
         eidetic --uri http://milvus:19530 ingest /mnt/scans --runner ray --ray-address head:6379
+
+        eidetic --uri http://milvus:19530 ingest /mnt/scans --index ivf_sq8
     """
     from eidetic.cli.progress import Bar
     from ingest import DEFAULT_BATCH_SIZE, IngestInterrupted, PruneRefused
@@ -107,7 +123,7 @@ def ingest(
         )
     if ray_address and runner == "local":
         raise UsageError("--ray-address and --runner local: leave one of them out")
-    with open_archive(context, model=model) as archive:
+    with open_archive(context, model=model, index=index, vectors=vectors) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
         if (runner or archive.settings.runner) == "ray":
             _quieten_ray()
