@@ -30,6 +30,8 @@ class Settings:
         index: Name of the index profile of a new archive; "" for the default.
         vectors: How precisely a new archive holds vectors, "float32" or "float16"; "" for the
             first.
+        runner: Where images are ingested: "local", or "ray".
+        ray_address: See `ingest.ray_runner.RayRunner`.
     """
 
     archive: str = DEFAULT_ARCHIVE
@@ -42,6 +44,8 @@ class Settings:
     replicas: int = 0
     index: str = ""
     vectors: str = ""
+    runner: str = "local"
+    ray_address: str = ""
 
     @property
     def archive_dir(self) -> Path:
@@ -114,8 +118,9 @@ def load_settings(
     Args:
         flags: Values by the names of `Settings`; ``None`` or "" for those not given.
         environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN,
-            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_TLS_CA, EIDETIC_REPLICAS, EIDETIC_INDEX
-            and EIDETIC_VECTORS.
+            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_TLS_CA, EIDETIC_REPLICAS, EIDETIC_INDEX,
+            EIDETIC_VECTORS, EIDETIC_RUNNER and EIDETIC_RAY_ADDRESS; for the last, Ray's own
+            RAY_ADDRESS will do.
         file: The settings file, that of `settings_path` by default; it need not exist.
 
     Raises:
@@ -123,6 +128,8 @@ def load_settings(
     """
     names = [field.name for field in fields(Settings)]
     values = _read_file(file or settings_path(), names)
+    if environ.get("RAY_ADDRESS"):
+        values["ray_address"] = environ["RAY_ADDRESS"]
     values |= {n: v for n in names if (v := environ.get(f"EIDETIC_{n.upper()}"))}
     values |= {n: v for n in names if (v := flags.get(n))}
     folder = values.pop("data_dir", "")

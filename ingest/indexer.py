@@ -1,16 +1,13 @@
 """The second half of a run: the files of a work list become rows."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
-from embed.encoder import Encoder
-from ingest.decoding_pool import DecodingPool
 from ingest.entries import Entry, State
-from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
-from ingest.stages import Kept, Outcome, Prepared, Preparer, Reader, Recognised, Refused, map_ahead
+from ingest.runner import Prepare, Runner, Task
+from ingest.stages import Kept, Outcome, Prepared, Recognised, Refused, Unrecognised
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
 from schema.errors import SkipReason
@@ -25,43 +22,28 @@ def index(
     work: Worklist,
     number: int,
     *,
-    read: Reader,
+    runner: Runner,
+    task: Task,
     store: Store,
-    encoder: Encoder,
-    journal: Journal,
     tally: Tally,
     progress: Progress,
-    workers: int,
-    batch_size: int,
-    max_pixels: int,
 ) -> None:
     """Read every file of the work list, and write its row unless it cannot be used.
 
     Args:
         number: Of the scan that made the list.
-        read: Gives the bytes of an item, see `ingest.sources.Source.read`.
 
     Raises:
         StoreError: The store failed; so with every error of the encoder and the journal. What had
             been embedded before is written, if it can be.
     """
-    decoding = DecodingPool()
-    prepare = Preparer(encoder, journal, decoding, max_pixels, read)
-    # While the encoder is busy with one batch the workers make the next, and one more to outlast
-    # a run of large files. Only prepared pixels wait here, never files or full images.
-    look_ahead = 2 * batch_size + workers
-    writer = Writer(store, journal, tally)
-    indexer = _Indexer(prepare, writer, store, journal, encoder, progress, number, batch_size)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
-    # Each of these also after a second Ctrl-C during the one before: what is left waiting would
-    # keep the process alive.
+    writer = Writer(store, task.journal, tally)
     with ExitStack() as at_the_end:
+        # Also after a second Ctrl-C while the runner ends: it would keep the process alive.
         at_the_end.callback(writer.stop)
-        at_the_end.callback(pool.shutdown, cancel_futures=True)
-        # First of all: threads may be waiting for a slow file.
-        at_the_end.callback(decoding.close)
-        for outcome in map_ahead(prepare, work, pool, look_ahead):
-            indexer.take(outcome)
+        indexer = _Indexer(task, writer, store, progress, number)
+        if len(work):
+            indexer.run(at_the_end.enter_context(runner.preparing(task)), work)
         indexer.finish()
 
 
@@ -70,28 +52,37 @@ class _Indexer:
 
     def __init__(
         self,
-        prepare: Preparer,
+        task: Task,
         writer: Writer,
         store: Store,
-        journal: Journal,
-        encoder: Encoder,
         progress: Progress,
         number: int,
-        batch_size: int,
     ) -> None:
-        self._prepare = prepare
         self._writer = writer
         self._store = store
-        self._journal = journal
-        self._encoder = encoder
+        self._journal = task.journal
+        self._encoder = task.encoder
+        self._batch_size = task.batch_size
         self._progress = progress
         self._number = number
-        self._batch_size = batch_size
+        self._again: Worklist
         self._batch: list[Prepared] = []
         self._recognised: list[Recognised] = []
         self._aside: list[Result] = []
 
+    def run(self, prepare: Prepare, work: Worklist) -> None:
+        """See all files of a work list to the writer, reading those again that have to be."""
+        items, recognise = work, True
+        with ExitStack() as lists:
+            while len(items):
+                self._again = lists.enter_context(Worklist())
+                for outcome in prepare(items, recognise=recognise):
+                    self.take(outcome)
+                self.settle()
+                items, recognise = self._again, False
+
     def take(self, outcome: Outcome) -> None:
+        """Put an outcome to others of its kind, and see to them when they are enough."""
         match outcome:
             case Prepared():
                 self._batch.append(outcome)
@@ -105,14 +96,19 @@ class _Indexer:
                     self._resolve()
             case Refused():
                 self._aside.append(self._refuse(outcome))
+            case Unrecognised():
+                self._again.add(outcome.item)
         if len(self._aside) >= ASIDE:
             self._flush_aside()
 
-    def finish(self) -> None:
-        """Write what is left, and wait until it is written."""
+    def settle(self) -> None:
+        """Hand over what is left: then it is known which files have to be read again."""
         self._resolve()
         self._encode()
         self._flush_aside()
+
+    def finish(self) -> None:
+        """Wait until all is written."""
         self._writer.finish()
         self._journal.drop_vectors()
 
@@ -121,28 +117,36 @@ class _Indexer:
         if not batch:
             return
         vectors = self._vectors(batch)
+        for done in batch:
+            if done.content not in vectors:
+                # It was not embedded elsewhere because its vector was known here, until now.
+                self._again.add(done.item)
         self._hand_over(
             [
                 Result(
                     "indexed",
                     self._indexed(done.file),
-                    Embedded(done.record, vectors[done.content]),
+                    Embedded(done.describe(), vectors[done.content]),
                     malformed=done.malformed,
                 )
                 for done in batch
+                if done.content in vectors
             ]
         )
 
     def _vectors(self, batch: list[Prepared]) -> dict[str, Vector]:
         """Embed a batch, each content once, except what was embedded before: by a run that was
-        interrupted, or in this one after the file had been read.
+        interrupted, in this one after the file had been read, or on another machine.
         """
         contents = [done.content for done in batch]
         vectors = self._journal.kept_vectors(contents) | self._stored(contents)
-        fresh = {done.content: done.pixels for done in batch if done.content not in vectors}
-        if fresh:
-            found = self._encoder.encode_images(list(fresh.values()))
-            embedded = dict(zip(fresh, found, strict=True))
+        fresh = [done for done in batch if done.content not in vectors]
+        embedded = {done.content: done.vector for done in fresh if done.vector is not None}
+        pixels = {done.content: done.pixels for done in fresh if done.pixels is not None}
+        if pixels:
+            found = self._encoder.encode_images(list(pixels.values()))
+            embedded |= dict(zip(pixels, found, strict=True))
+        if embedded:
             self._journal.keep_vectors(embedded)
             vectors |= embedded
         return vectors
@@ -176,7 +180,7 @@ class _Indexer:
         for known in waiting:
             record, vector = records.get(known.source.row_id), vectors.get(known.source.row_id)
             if record is None or vector is None or record.content != known.file.content:
-                self.take(self._prepare(known.item, recognise=False))
+                self._again.add(known.item)
                 continue
             described = make_record(
                 known.file,

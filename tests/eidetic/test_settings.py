@@ -48,9 +48,20 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "EIDETIC_REPLICAS": "2",
         "EIDETIC_INDEX": "g",
         "EIDETIC_VECTORS": "h",
+        "EIDETIC_RUNNER": "i",
+        "EIDETIC_RAY_ADDRESS": "j",
     }
     settings = load_settings({}, environ, tmp_path / "none.toml")
-    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e", "f", 2, "g", "h")
+    server = ("f", 2, "g", "h")
+    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e", *server, "i", "j")
+
+
+def test_the_variable_of_ray_itself_names_the_cluster_too(tmp_path: Path) -> None:
+    none = tmp_path / "none.toml"
+    environ = {"RAY_ADDRESS": "head:6379"}
+    assert load_settings({}, environ, none).ray_address == "head:6379"
+    environ["EIDETIC_RAY_ADDRESS"] = "other:6379"
+    assert load_settings({}, environ, none).ray_address == "other:6379"
 
 
 def test_an_empty_variable_counts_as_not_set(file: Path) -> None:
