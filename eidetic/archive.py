@@ -28,6 +28,10 @@ def open(
     data_dir: StrPath | None = None,
     token: str | None = None,
     text_model: str | None = None,
+    tls_ca: StrPath | None = None,
+    replicas: int | None = None,
+    index: str | None = None,
+    vectors: str | None = None,
 ) -> "Archive":
     """Open an archive by name; nothing is read or made until it is used.
 
@@ -41,6 +45,10 @@ def open(
         token: ``USER:PASSWORD`` or API key of the server.
         text_model: Spec of a model whose words ask the archive in the place of its own model's. It
             must share the archive's image tower, which the first search verifies.
+        tls_ca: PEM file of the authorities that may have signed the server's certificate.
+        replicas: In how many replicas the server, a cluster, is to load the archive.
+        index: Index profile of a new archive: hnsw, ivf_sq8, flat, diskann.
+        vectors: How precisely a new archive holds vectors: float32, float16.
 
     Raises:
         UsageError: A name or setting that cannot be used.
@@ -52,6 +60,10 @@ def open(
             "data_dir": None if data_dir is None else fspath(data_dir),
             "token": token,
             "text_model": text_model,
+            "tls_ca": None if tls_ca is None else fspath(tls_ca),
+            "replicas": None if replicas is None else str(replicas),
+            "index": index,
+            "vectors": vectors,
         }
     )
     settings = replace(

@@ -14,6 +14,7 @@ from ingest import (
     IngestInterrupted,
     IngestReport,
     Progress,
+    choose_runner,
     ingest,
     plan_scopes,
 )
@@ -34,21 +35,28 @@ class Filling(Part):
         dry_run: bool = False,
         exclude: Sequence[str] = (),
         progress: Progress | None = None,
+        runner: str = "",
+        ray_address: str = "",
     ) -> IngestReport:
         """Index what is new or changed under some paths, and drop what is gone.
 
         Args:
             paths: Folders, images, packed files or URLs of such, or one of them.
-            workers: Threads that decode; by default one per core.
+            workers: Threads that decode, by default one per core; on Ray, workers that embed, by
+                default one per machine or GPU.
             batch_size: Images per call of the encoder.
             prune: Whether to drop the rows of files that are gone.
             allow_mass_prune: Whether to drop them even where they are most of a root's.
             dry_run: Whether to say what would be done and write nothing.
             exclude: Shell patterns of names or paths to leave out.
             progress: Told of every file.
+            runner: "local" or "ray"; by default that of the settings.
+            ray_address: ``HOST:PORT`` of a Ray cluster's head; by default that of the settings or
+                of RAY_ADDRESS, else Ray is started on this machine for the run.
 
         Raises:
-            UsageError: A path does not exist, or pruning would drop most of a root.
+            UsageError: A path does not exist, pruning would drop most of a root, or Ray is not
+                installed.
             ArchiveMismatch: The archive was made with another model.
             ModelUnavailable: The model cannot be loaded.
             NoUsableImage: There is no image to index.
@@ -59,9 +67,11 @@ class Filling(Part):
         known = load_roots(self.settings.roots_file)
         # A text is iterable too, letter by letter: "/home" would begin with the whole disk.
         scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
+        runner = runner or self.settings.runner
         run = partial(
             ingest,
             scopes,
+            runner=choose_runner(runner, ray_address or self.settings.ray_address),
             workers=workers,
             batch_size=batch_size,
             prune=prune,
@@ -85,7 +95,8 @@ class Filling(Part):
                         encoder=encoder,
                         journal=journal,
                         progress=turn.beside(progress),
-                        upgrade=self._opening.upgrade,
+                        # Elsewhere each worker loads its own.
+                        upgrade=self._opening.upgrade if runner == "local" else None,
                     )
             except (NoUsableImage, IngestInterrupted):
                 if is_new and store.count() == 0:
@@ -106,7 +117,7 @@ class Filling(Part):
         progress: Progress | None = None,
     ) -> Iterator[IngestReport]:
         """Ingest paths as `ingest` does and then follow them; yields a report of that and of each
-        batch of changes.
+        batch of changes. That is done on this machine, whatever the settings' runner.
 
         Args:
             stop: Ends it when set, after the batch in hand; without one it runs until Ctrl-C.

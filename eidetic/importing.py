@@ -112,7 +112,7 @@ class _Import:
             row
             for row in rows
             if records.get(row.record.id) != row.record
-            or not np.array_equal(vectors[row.record.id], row.vector)
+            or not np.array_equal(vectors[row.record.id], self._store.as_held(row.vector))
         ]
         self._store.upsert(changed)
         replaced = sum(row.record.id in records for row in changed)

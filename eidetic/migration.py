@@ -135,6 +135,7 @@ class _Migration:
             dim=dim,
             fingerprint=fingerprint,
             index=index,
+            vectors=before.vectors,
         ).collection
 
     def _vectors_wanted(self, before: Collection, began: Collection | None) -> tuple[str, int, str]:

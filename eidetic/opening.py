@@ -34,7 +34,7 @@ from schema import (
     Store,
     load_roots,
 )
-from schema.index import usable_profile
+from schema.index import DEFAULT_PROFILE, usable_profile
 from schema.milvus_collection import find_collection
 from search import Calibration, DescribedRows
 
@@ -92,9 +92,18 @@ class Opening:
     def store_or_new(self) -> tuple[MilvusStore, bool]:
         """Return the store, making the archive if there is none, and whether it was made."""
         try:
-            return self.store(), False
+            store = self.store()
         except ArchiveMissing:
             return self._create(), True
+        held, wanted = store.collection.index, self.settings.index
+        if wanted and wanted != held:
+            log.warning(
+                "the archive has the index %s and keeps it; change it with: %s migrate --index %s",
+                held,
+                self.settings.command,
+                wanted,
+            )
+        return store, False
 
     def store_for(self, origin: Collection) -> tuple[MilvusStore, bool]:
         """Return a store that holds vectors of the same model, making the archive if there is none,
@@ -115,6 +124,7 @@ class Opening:
                     dim=origin.dim,
                     fingerprint=origin.fingerprint,
                     index=usable_profile(origin.index, embedded=connection.embedded),
+                    vectors=self.settings.vectors or "float32",
                 )
             except BaseException:
                 connection.close()
@@ -376,6 +386,8 @@ class Opening:
                 model=self._encoder.spec,
                 dim=self._encoder.dim,
                 fingerprint=self._encoder.fingerprint,
+                index=self.settings.index or DEFAULT_PROFILE,
+                vectors=self.settings.vectors or "float32",
             )
         except BaseException:
             connection.close()
@@ -383,7 +395,13 @@ class Opening:
         return self._store
 
     def _connect(self) -> Connection:
-        return Connection(self.settings.store_uri, token=self.settings.token)
+        settings = self.settings
+        return Connection(
+            settings.store_uri,
+            token=settings.token,
+            certificates=settings.tls_ca,
+            replicas=settings.replicas,
+        )
 
     def _check_model(self, collection: Collection) -> None:
         if self._wanted_model is not None:

@@ -24,6 +24,14 @@ class Settings:
         token: ``USER:PASSWORD`` or API key of that server; "" for none.
         model: Model spec for a new archive; "" for the recommended one.
         text_model: Spec of the model whose words ask an archive; "" for the archive's own.
+        tls_ca: PEM file of the authorities that may have signed the server's certificate; "" for
+            the well-known ones.
+        replicas: In how many replicas the server is to load the archive; 0 to leave it as it is.
+        index: Name of the index profile of a new archive; "" for the default.
+        vectors: How precisely a new archive holds vectors, "float32" or "float16"; "" for the
+            first.
+        runner: Where images are ingested: "local", or "ray".
+        ray_address: See `ingest.ray_runner.RayRunner`.
     """
 
     archive: str = DEFAULT_ARCHIVE
@@ -32,6 +40,12 @@ class Settings:
     token: str = field(default="", repr=False)
     model: str = ""
     text_model: str = ""
+    tls_ca: str = ""
+    replicas: int = 0
+    index: str = ""
+    vectors: str = ""
+    runner: str = "local"
+    ray_address: str = ""
 
     @property
     def archive_dir(self) -> Path:
@@ -104,7 +118,9 @@ def load_settings(
     Args:
         flags: Values by the names of `Settings`; ``None`` or "" for those not given.
         environ: Read for EIDETIC_ARCHIVE, EIDETIC_DATA_DIR, EIDETIC_URI, EIDETIC_TOKEN,
-            EIDETIC_MODEL and EIDETIC_TEXT_MODEL.
+            EIDETIC_MODEL, EIDETIC_TEXT_MODEL, EIDETIC_TLS_CA, EIDETIC_REPLICAS, EIDETIC_INDEX,
+            EIDETIC_VECTORS, EIDETIC_RUNNER and EIDETIC_RAY_ADDRESS; for the last, Ray's own
+            RAY_ADDRESS will do.
         file: The settings file, that of `settings_path` by default; it need not exist.
 
     Raises:
@@ -112,6 +128,8 @@ def load_settings(
     """
     names = [field.name for field in fields(Settings)]
     values = _read_file(file or settings_path(), names)
+    if environ.get("RAY_ADDRESS"):
+        values["ray_address"] = environ["RAY_ADDRESS"]
     values |= {n: v for n in names if (v := environ.get(f"EIDETIC_{n.upper()}"))}
     values |= {n: v for n in names if (v := flags.get(n))}
     folder = values.pop("data_dir", "")
@@ -119,7 +137,13 @@ def load_settings(
         data_dir = Path(folder).expanduser().absolute() if folder else user_data_path("eidetic")
     except RuntimeError as error:
         raise UsageError(f"data folder {folder}: there is no such user; give its path") from error
-    return Settings(data_dir=data_dir, **values)
+    return Settings(data_dir=data_dir, replicas=_replicas(values.pop("replicas", "0")), **values)
+
+
+def _replicas(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"replicas {text!r}: must be a whole number; leave it out for one")
+    return int(text)
 
 
 def _read_file(path: Path, names: list[str]) -> dict[str, str]:

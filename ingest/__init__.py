@@ -9,7 +9,7 @@ from ingest.descriptions import (
 from ingest.entries import Entry
 from ingest.journal import Journal
 from ingest.originals import Originals
-from ingest.pipeline import DEFAULT_BATCH_SIZE, default_workers, ingest
+from ingest.pipeline import DEFAULT_BATCH_SIZE, ingest
 from ingest.report import (
     IngestInterrupted,
     IngestReport,
@@ -18,6 +18,7 @@ from ingest.report import (
     PruneRefused,
     Skip,
 )
+from ingest.runner import Runner, choose_runner, default_workers
 from ingest.scopes import Scope, plan_scopes
 from ingest.watch import follow, require_local
 
@@ -33,8 +34,10 @@ __all__ = [
     "Outdated",
     "Progress",
     "PruneRefused",
+    "Runner",
     "Scope",
     "Skip",
+    "choose_runner",
     "count_outdated",
     "default_workers",
     "follow",

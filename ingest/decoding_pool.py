@@ -204,7 +204,7 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=self._complaints,
                 stderr=self._complaints,
-                env={**os.environ, **_ONE_THREAD, "PYTHONPATH": _import_path()},
+                env={**os.environ, **_ONE_THREAD, "PYTHONPATH": import_path()},
                 # Ctrl-C in a terminal goes to this process alone, which then ends its workers.
                 start_new_session=True,
             )
@@ -290,6 +290,6 @@ def _wrong(name: str, answer: object) -> EideticError:
     return EideticError(f"decoding {name} gave {type(answer).__name__}")
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """Return where this process imports from, for another one to import the same."""
     return os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)

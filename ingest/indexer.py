@@ -6,27 +6,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from embed.encoder import Encoder
 from ingest.decoding import Frame
 from ingest.decoding_pool import DecodingPool
 from ingest.entries import Entry, State
 from ingest.facts import Facts
 from ingest.file_rows import row_ids
 from ingest.filming import Film, decode_frames, embed_frames, take_over
-from ingest.journal import Journal
 from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
-from ingest.stages import (
-    Filmed,
-    Kept,
-    Outcome,
-    Prepared,
-    Preparer,
-    Reader,
-    Recognised,
-    Refused,
-    map_ahead,
-)
+from ingest.runner import Prepare, Runner, Task, default_workers
+from ingest.stages import Filmed, Kept, Outcome, Prepared, Recognised, Refused, Unrecognised
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
 from schema.errors import ImageUnreadable, SkipReason
@@ -41,46 +30,35 @@ def index(
     work: Worklist,
     number: int,
     *,
-    read: Reader,
+    runner: Runner,
+    task: Task,
     store: Store,
-    encoder: Encoder,
-    journal: Journal,
     tally: Tally,
     progress: Progress,
-    workers: int,
-    batch_size: int,
-    max_pixels: int,
 ) -> None:
     """Read every file of the work list, and write its row unless it cannot be used.
 
     Args:
         number: Of the scan that made the list.
-        read: Gives the bytes of an item, see `ingest.sources.Source.read`.
 
     Raises:
         StoreError: The store failed; so with every error of the encoder and the journal. What had
             been embedded before is written, if it can be.
     """
-    decoding = DecodingPool()
-    prepare = Preparer(encoder, journal, decoding, max_pixels, read)
-    # While the encoder is busy with one batch the workers make the next, and one more to outlast
-    # a run of large files. Only prepared pixels wait here, never files or full images.
-    look_ahead = 2 * batch_size + workers
-    writer = Writer(store, journal, tally)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
-    decode = partial(decode_frames, look=decoding.look, pool=pool, ahead=workers + 1)
-    indexer = _Indexer(
-        prepare, decode, writer, store, journal, encoder, progress, number, batch_size
-    )
-    # Each of these also after a second Ctrl-C during the one before: what is left waiting would
-    # keep the process alive.
+    writer = Writer(store, task.journal, tally)
     with ExitStack() as at_the_end:
+        # Also after a second Ctrl-C while the runner ends: it would keep the process alive.
         at_the_end.callback(writer.stop)
+        # Segments of videos behind their first are decoded here, whoever has decoded that.
+        workers = task.workers or default_workers()
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
         at_the_end.callback(pool.shutdown, cancel_futures=True)
-        # First of all: threads may be waiting for a slow file.
+        decoding = DecodingPool()
         at_the_end.callback(decoding.close)
-        for outcome in map_ahead(prepare, work, pool, look_ahead):
-            indexer.take(outcome)
+        decode = partial(decode_frames, look=decoding.look, pool=pool, ahead=workers + 1)
+        indexer = _Indexer(task, decode, writer, store, progress, number)
+        if len(work):
+            indexer.run(at_the_end.enter_context(runner.preparing(task)), work)
         indexer.finish()
 
 
@@ -89,30 +67,39 @@ class _Indexer:
 
     def __init__(
         self,
-        prepare: Preparer,
+        task: Task,
         decode: Callable[[Filmed], Iterator[Frame]],
         writer: Writer,
         store: Store,
-        journal: Journal,
-        encoder: Encoder,
         progress: Progress,
         number: int,
-        batch_size: int,
     ) -> None:
-        self._prepare = prepare
         self._decode = decode
         self._writer = writer
         self._store = store
-        self._journal = journal
-        self._encoder = encoder
+        self._journal = task.journal
+        self._encoder = task.encoder
+        self._batch_size = task.batch_size
         self._progress = progress
         self._number = number
-        self._batch_size = batch_size
+        self._again: Worklist
         self._batch: list[Prepared] = []
         self._recognised: list[Recognised] = []
         self._aside: list[Result] = []
 
+    def run(self, prepare: Prepare, work: Worklist) -> None:
+        """See all files of a work list to the writer, reading those again that have to be."""
+        items, recognise = work, True
+        with ExitStack() as lists:
+            while len(items):
+                self._again = lists.enter_context(Worklist())
+                for outcome in prepare(items, recognise=recognise):
+                    self.take(outcome)
+                self.settle()
+                items, recognise = self._again, False
+
     def take(self, outcome: Outcome) -> None:
+        """Put an outcome to others of its kind, and see to them when they are enough."""
         match outcome:
             case Prepared():
                 self._batch.append(outcome)
@@ -130,14 +117,19 @@ class _Indexer:
                     self._resolve()
             case Refused():
                 self._aside.append(self._refuse(outcome))
+            case Unrecognised():
+                self._again.add(outcome.item)
         if len(self._aside) >= ASIDE:
             self._flush_aside()
 
-    def finish(self) -> None:
-        """Write what is left, and wait until it is written."""
+    def settle(self) -> None:
+        """Hand over what is left: then it is known which files have to be read again."""
         self._resolve()
         self._encode()
         self._flush_aside()
+
+    def finish(self) -> None:
+        """Wait until all is written."""
         self._writer.finish()
         self._journal.drop_vectors()
 
@@ -146,16 +138,21 @@ class _Indexer:
         if not batch:
             return
         vectors = self._vectors(batch)
+        for done in batch:
+            if done.content not in vectors:
+                # It was not embedded elsewhere because its vector was known here, until now.
+                self._again.add(done.item)
         self._hand_over(
             [
                 Result(
                     "indexed",
                     self._indexed(done.file),
-                    Embedded(done.record, vectors[done.content]),
+                    Embedded(done.describe(), vectors[done.content]),
                     malformed=done.malformed,
                     drops=self._frames_before(done.before),
                 )
                 for done in batch
+                if done.content in vectors
             ]
         )
 
@@ -189,7 +186,7 @@ class _Indexer:
             kind: Kind = "unchanged" if known.is_own else "moved"
             self._end(film, kind, known.file, known.facts)
         else:
-            self.take(self._prepare(known.item, recognise=False))
+            self._again.add(known.item)
 
     def _end(self, film: Film, kind: Kind, file: FileFacts, facts: Facts) -> None:
         """Drop what a video no longer has, and then write the row that stands for it."""
@@ -206,14 +203,17 @@ class _Indexer:
 
     def _vectors(self, batch: list[Prepared]) -> dict[str, Vector]:
         """Embed a batch, each content once, except what was embedded before: by a run that was
-        interrupted, or in this one after the file had been read.
+        interrupted, in this one after the file had been read, or on another machine.
         """
         contents = [done.content for done in batch]
         vectors = self._journal.kept_vectors(contents) | self._stored(contents)
-        fresh = {done.content: done.pixels for done in batch if done.content not in vectors}
-        if fresh:
-            found = self._encoder.encode_images(list(fresh.values()))
-            embedded = dict(zip(fresh, found, strict=True))
+        fresh = [done for done in batch if done.content not in vectors]
+        embedded = {done.content: done.vector for done in fresh if done.vector is not None}
+        pixels = {done.content: done.pixels for done in fresh if done.pixels is not None}
+        if pixels:
+            found = self._encoder.encode_images(list(pixels.values()))
+            embedded |= dict(zip(pixels, found, strict=True))
+        if embedded:
             self._journal.keep_vectors(embedded)
             vectors |= embedded
         return vectors
@@ -247,7 +247,7 @@ class _Indexer:
         for known in waiting:
             record, vector = records.get(known.source.row_id), vectors.get(known.source.row_id)
             if record is None or vector is None or record.content != known.file.content:
-                self.take(self._prepare(known.item, recognise=False))
+                self._again.add(known.item)
                 continue
             described = make_record(
                 known.file,
@@ -319,11 +319,9 @@ def _may_be_as_before(refused: Refused, indexed: Entry) -> bool:
         case SkipReason.UNREADABLE:
             return True
         case SkipReason.MISSING_PLUGIN:
-            # A video is not even read where none can be decoded.
             content = refused.file.content if refused.file else ""
-            return (
-                content in ("", indexed.content) if indexed.is_video else content == indexed.content
-            )
+            # A video is not even read where none can be decoded.
+            return content == indexed.content or (indexed.is_video and not content)
     return False
 
 

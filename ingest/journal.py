@@ -240,6 +240,27 @@ class Journal(Closing):
             ).fetchall()
         return {content: np.frombuffer(vector, dtype=np.float32) for content, vector in found}
 
+    def kept_contents(self) -> frozenset[str]:
+        """Return the contents whose vectors are kept: a few batches' at most."""
+        with self._lock, self._errors():
+            found = self._connection.execute("SELECT content FROM vectors").fetchall()
+        return frozenset(content for (content,) in found)
+
+    def indexed_contents(self) -> Iterator[str]:
+        """Yield the contents that have a row, in order; entries may change meanwhile."""
+        after = ""
+        while True:
+            with self._lock, self._errors():
+                page = self._connection.execute(
+                    "SELECT DISTINCT content FROM entries WHERE state = 'indexed' "
+                    "AND content > ? ORDER BY content LIMIT ?",
+                    (after, ROWS_PER_TRANSACTION),
+                ).fetchall()
+            if not page:
+                return
+            yield from (content for (content,) in page)
+            after = page[-1][0]
+
     def drop_vectors(self) -> None:
         """Let go of all vectors that were kept, as at the end of a complete run."""
         with self._transaction():

@@ -3,13 +3,13 @@
     scan -> [read, hash, decode, prepare] -> encode -> [write, journal] -> prune
              threads and processes         caller's    writer's thread
                                            thread
+             or machines of a cluster (`ingest.runner`)
 
 A file that cannot be used is counted and named, and nothing else. An encoder or a store that fails
 ends the run with its error. However a run ends, all its threads and processes have ended with it,
 what the store had acknowledged is in the journal, and running again goes on from there.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -29,6 +29,7 @@ from ingest.report import (
     PruneRefused,
     Tally,
 )
+from ingest.runner import LocalRunner, Runner, Task
 from ingest.scan import only_known, scan
 from ingest.scopes import Scope
 from ingest.sources import Sources
@@ -37,7 +38,6 @@ from schema.errors import UsageError
 from schema.store import Store
 
 DEFAULT_BATCH_SIZE = 32
-MAX_WORKERS = 16
 
 
 def ingest(
@@ -55,13 +55,14 @@ def ingest(
     among: Journal | None = None,
     max_pixels: int | None = None,
     progress: Progress | None = None,
+    runner: Runner | None = None,
     upgrade: Callable[[Encoder, int], Encoder] | None = None,
 ) -> IngestReport:
     """Bring an archive up to date with the files of the scopes.
 
     Args:
         scopes: See `ingest.scopes.plan_scopes`.
-        workers: Threads that read, and processes that decode; None for `default_workers`.
+        workers: See the runner; None for its default.
         batch_size: Images per call of the encoder.
         prune: Whether rows are removed whose files are gone.
         allow_mass_prune: Whether that may be more than half of a root's rows.
@@ -71,6 +72,7 @@ def ingest(
         among: The journal of another collection: files that it does not know are passed over, so
             that this one comes to hold the same files and no others. ``None`` for all files.
         max_pixels: Limit of `embed.images.decode_image`; None for what the memory allows.
+        runner: Where files are read and images embedded; None for this machine.
         upgrade: Asked, once it is known how many files are to be read, for the encoder to read them
             with, in place of ``encoder``; one of the same model.
 
@@ -82,8 +84,7 @@ def ingest(
         StoreError: The store failed; so with `StoreUnreachable`.
         ArchiveError: The journal cannot be used.
     """
-    workers = default_workers() if workers is None else workers
-    if workers < 1 or batch_size < 1:
+    if (workers is not None and workers < 1) or batch_size < 1:
         raise UsageError(
             f"workers={workers}, batch size {batch_size}: both must be at least 1; leave them out "
             "for the defaults"
@@ -117,15 +118,11 @@ def ingest(
             index(
                 work,
                 number,
-                read=sources.read,
+                runner=runner or LocalRunner(),
+                task=Task(encoder, journal, sources.read, workers, batch_size, max_pixels, dry_run),
                 store=store,
-                encoder=encoder,
-                journal=journal,
                 tally=tally,
                 progress=progress,
-                workers=workers,
-                batch_size=batch_size,
-                max_pixels=max_pixels,
             )
         if prune:
             refusals = remove_gone(
@@ -147,15 +144,6 @@ def ingest(
     if not (report.indexed or report.unchanged or report.moved or report.removed):
         raise NothingUsable(_nothing_usable(scopes, report), report)
     return report
-
-
-def default_workers() -> int:
-    """Return how many files are read and decoded at a time: one per core, and at least two.
-
-    They idle as soon as the next batches are ready, so that they take from the encoder what
-    decoding costs and no more; the second hides the waiting for a disk or a network.
-    """
-    return min(max(2, os.cpu_count() or 2), MAX_WORKERS)
 
 
 def _nothing_usable(scopes: Sequence[Scope], report: IngestReport) -> str:

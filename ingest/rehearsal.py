@@ -25,6 +25,10 @@ class ReadOnlyStore:
     def can_match_words(self) -> bool:
         return self._store.can_match_words
 
+    @property
+    def writes_at_once(self) -> int:
+        return 1
+
     def upsert(self, rows: Sequence[Embedded]) -> int:  # noqa: ARG002
         return 0
 
@@ -45,8 +49,11 @@ class ReadOnlyStore:
         where: str = "",
         filters: Sequence[Filter] = (),
         offset: int = 0,
+        with_vectors: bool = False,
     ) -> list[list[Match]]:
-        return self._store.search(queries, k, where=where, filters=filters, offset=offset)
+        return self._store.search(
+            queries, k, where=where, filters=filters, offset=offset, with_vectors=with_vectors
+        )
 
     def match_words(
         self, words: str, k: int, *, where: str = "", filters: Sequence[Filter] = ()

@@ -14,6 +14,7 @@ from schema import lite
 from schema.closing import Closing
 from schema.errors import StoreError, StoreUnreachable, UsageError
 from schema.owner import Owner, announce, find_owner, withdraw
+from schema.tls import check_certificates, find_trouble
 
 CONNECT_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 60.0
@@ -40,6 +41,7 @@ class Capabilities:
     """What the connected Milvus can do beyond the common ground of 2.3."""
 
     bm25: bool
+    float16: bool
 
 
 class Connection(Closing):
@@ -57,16 +59,31 @@ class Connection(Closing):
         owner: The process that has the embedded store open; ``None`` where it is this one.
         timeout_s: How long one call is repeated while the server is away.
         is_lost: Whether the last call was given up.
+        replicas: In how many replicas a server is to load collections; 0 for as it does.
         was_killed: Whether the process that last had the embedded store open did not close it.
         on_reopened: Each is called after the embedded store was opened anew under a living
             connection.
     """
 
-    def __init__(self, uri: str, *, token: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        token: str = "",
+        certificates: str = "",
+        replicas: int = 0,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
         """Connect to a server by URI, or open the embedded store in a folder ``....db``.
 
+        Args:
+            token: ``USER:PASSWORD`` or API key of a server.
+            certificates: PEM file of the authorities that an ``https`` server's certificate may be
+                signed by; "" for those that gRPC brings.
+
         Raises:
-            UsageError: The URI has no scheme that Milvus knows.
+            UsageError: The URI has no scheme that Milvus knows, the certificates cannot be used, or
+                there are replicas asked of the embedded store.
             StoreUnreachable: No Milvus answers there.
             StoreError: The embedded store is damaged or open in another process, or the server
                 refuses the token.
@@ -78,11 +95,20 @@ class Connection(Closing):
         self.was_killed = False
         self.owner: Owner | None = None
         self.on_reopened: list[Callable[[], None]] = []
+        self.replicas = replicas
         self._token = token
+        self._certificates = certificates
+        if self.embedded and replicas > 1:
+            raise UsageError(
+                f"{replicas} replicas: the embedded store holds one; run a Milvus cluster and give "
+                "its --uri, or leave --replicas out"
+            )
+        if certificates and not self.embedded:
+            check_certificates(certificates)
         self._engine: Any = None
         self._reopening = threading.RLock()
         self._connect()
-        self.capabilities = _capabilities(self.version, embedded=self.embedded)
+        self.capabilities = capabilities_of(self.version, embedded=self.embedded)
 
     def close(self) -> None:
         """Close the channel and, for the embedded store, release its folder."""
@@ -151,12 +177,20 @@ class Connection(Closing):
         try:
             # A dedicated channel: a shared one would be closed under another archive's feet.
             self.client = MilvusClient(
-                address, token=self._token, timeout=CONNECT_TIMEOUT_S, dedicated=True
+                address,
+                token=self._token,
+                timeout=CONNECT_TIMEOUT_S,
+                dedicated=True,
+                server_pem_path=self._certificates,
             )
             self.version = str(self.client.get_server_version(timeout=CONNECT_TIMEOUT_S))
         except (MilvusException, grpc.RpcError) as error:
             self._stop_engine()
-            raise self._translate(error, "connect", "") from error
+            told = self._translate(error, "connect", "")
+            if isinstance(told, StoreUnreachable) and not self.embedded:
+                trouble = find_trouble(self.uri, self._certificates)
+                told = StoreError(trouble) if trouble else told
+            raise told from error
         except BaseException:
             self._stop_engine()
             raise
@@ -269,14 +303,19 @@ def _check_uri(uri: str) -> str:
     return uri
 
 
-def _capabilities(version: str, *, embedded: bool) -> Capabilities:
-    """BM25 functions came with Milvus 2.5; the embedded store has them."""
+def capabilities_of(version: str, *, embedded: bool) -> Capabilities:
+    """BM25 functions came with Milvus 2.5, and the embedded store has them; vectors of half
+    precision came with 2.4, and it has none.
+    """
     numbers = version.lstrip("v").split("-")[0].split(".")
     try:
         major, minor = int(numbers[0]), int(numbers[1])
     except (ValueError, IndexError):
         major, minor = (0, 0)
-    return Capabilities(bm25=embedded or (major, minor) >= (2, 5))
+    return Capabilities(
+        bm25=embedded or (major, minor) >= (2, 5),
+        float16=not embedded and (major, minor) >= (2, 4),
+    )
 
 
 def _blames_filter(text: str) -> bool:

@@ -116,12 +116,13 @@ def from_row(row: Mapping[str, Any]) -> ImageRecord:
     return ImageRecord(**{field.name: _load(field, row[field.name]) for field in known})
 
 
-def milvus_schema(dim: int, *, bm25: bool) -> "CollectionSchema":
+def milvus_schema(dim: int, *, bm25: bool, vectors: str = "float32") -> "CollectionSchema":
     """Return the collection's schema for vectors of ``dim`` dimensions.
 
     Args:
         bm25: Whether the store can compute BM25: adds an analyzer to ``text`` and the sparse
             field made from it.
+        vectors: How precisely they are held, see `schema.precision`.
     """
     from pymilvus import DataType, Function, FunctionType, MilvusClient
 
@@ -147,7 +148,8 @@ def milvus_schema(dim: int, *, bm25: bool) -> "CollectionSchema":
                 max_length=field.max_bytes,
                 **analyzed,
             )
-    schema.add_field(VECTOR_FIELD, DataType.FLOAT_VECTOR, dim=dim)
+    precisions = {"float32": DataType.FLOAT_VECTOR, "float16": DataType.FLOAT16_VECTOR}
+    schema.add_field(VECTOR_FIELD, precisions[vectors], dim=dim)
     if bm25:
         schema.add_field(SPARSE_FIELD, DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(

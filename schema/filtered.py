@@ -29,7 +29,14 @@ ROWS_AT_ONCE = 500
 
 
 def search_filtered(
-    store: Store, queries: Vectors, k: int, *, where: str, filters: Sequence[Filter], offset: int
+    store: Store,
+    queries: Vectors,
+    k: int,
+    *,
+    where: str,
+    filters: Sequence[Filter],
+    offset: int,
+    with_vectors: bool,
 ) -> list[list[Match]]:
     """Return, for each query vector, the matches ranked offset to offset + k, best first.
 
@@ -37,6 +44,7 @@ def search_filtered(
         store: Asked with expressions alone.
         queries: Shape (n, dim), float32, unit norm.
         where: A Milvus boolean expression that must hold besides the filters.
+        with_vectors: See `schema.store.Store.search`.
     """
     pushed, wanted = push_down(where, filters), k + offset
     total = store.count(pushed)
@@ -45,7 +53,7 @@ def search_filtered(
         fetched = wanted if exact else max(GROWTH * wanted, MIN_FETCHED)
         while True:
             fetched = min(fetched, MAX_LIMIT)
-            found = store.search(queries, fetched, where=pushed)
+            found = store.search(queries, fetched, where=pushed, with_vectors=with_vectors)
             fit = [[match for match in row if passes(match.record, filters)] for row in found]
             if all(
                 len(matches) >= wanted or len(row) >= total
@@ -82,7 +90,9 @@ def words_filtered(
 def compare_each(
     store: Store, queries: Vectors, wanted: int, pushed: str, filters: Sequence[Filter]
 ) -> list[list[Match]]:
-    """Return, for each query vector, the best ``wanted`` matches, by comparing row by row."""
+    """Return, for each query vector, the best ``wanted`` matches with their vectors, by comparing
+    row by row.
+    """
     best: list[list[Match]] = [[] for _ in queries]
     rows = store.iterate(pushed, filters)
     while records := list(islice(rows, ROWS_AT_ONCE)):
@@ -94,7 +104,8 @@ def compare_each(
         scores = np.clip(
             queries @ np.stack([vectors[record.id] for record in kept]).T, MIN_SCORE, MAX_SCORE
         )
+        held = [vectors[record.id] for record in kept]
         for n in range(len(queries)):
-            new: Iterator[Match] = map(Match, kept, map(float, scores[n]))
+            new: Iterator[Match] = map(Match, kept, map(float, scores[n]), held)
             best[n] = nlargest(wanted, [*best[n], *new], key=lambda match: match.score)
     return best

@@ -2,12 +2,11 @@
 
 import logging
 import re
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from schema.closing import Closing
 from schema.connection import Connection
@@ -15,6 +14,8 @@ from schema.errors import ArchiveMismatch, StoreError
 from schema.fields import SPARSE_FIELD, VECTOR_FIELD
 from schema.index import MAX_LIMIT, PROFILES, find_profile
 from schema.lite import drop_indexes
+from schema.loading import load
+from schema.precision import from_stored, stack
 from schema.records import Vector, Vectors
 from schema.store import ROWS_PER_BATCH, Collection
 
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 ROWS_PER_CALL = 500
 """Bounds one message: 500 rows of 1,024 dimensions and the longest texts stay below 16 MB, a
 quarter of what a Milvus server accepts."""
+
+COUNT_KEPT_S = 1.0
+"""A query counts the rows for its answer and for its line between likely and weak; reads of others
+may be older on a server, which shows new rows to readers after some seconds at most."""
 
 _PROPERTY = "eidetic."
 
@@ -48,6 +53,7 @@ class MilvusCollection(Closing):
         # What a read must ask for to see this store's writes: an upsert's timestamp is enough for
         # Session, but a Milvus 2.3 server does not report the timestamp of a delete.
         self._wrote = self._deleted = False
+        self._kept_count: tuple[int, float] | None = None
         connection.on_reopened.append(self._prepare)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -60,12 +66,12 @@ class MilvusCollection(Closing):
     def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
         """Return the vectors of the rows that exist, by id: shape (dim,), float32, unit norm."""
         rows = self._fetch(ids, ["id", VECTOR_FIELD])
-        return {row["id"]: np.asarray(row[VECTOR_FIELD], dtype=np.float32) for row in rows}
+        return {row["id"]: from_stored(row[VECTOR_FIELD]) for row in rows}
 
     def iterate_vectors(self, where: str = "") -> Iterator[tuple[list[str], Vectors]]:
         """Yield the matching rows' ids and vectors by the batch: shape (n, dim), float32."""
         for page in self._pages(where, ["id", VECTOR_FIELD]):
-            vectors = np.array([row[VECTOR_FIELD] for row in page], dtype=np.float32)
+            vectors = stack([row[VECTOR_FIELD] for row in page], self.collection.dim)
             yield [row["id"] for row in page], vectors
 
     def sample_vectors(self, n: int) -> Vectors:
@@ -80,12 +86,20 @@ class MilvusCollection(Closing):
             limit=min(2 * n, MAX_LIMIT),
             output_fields=[VECTOR_FIELD],
         )
-        vectors = np.array([row[VECTOR_FIELD] for row in rows], dtype=np.float32)
-        return vectors.reshape(-1, self.collection.dim)
+        return stack([row[VECTOR_FIELD] for row in rows], self.collection.dim)
 
     def count(self, where: str = "") -> int:
-        """Return how many rows match."""
-        return self._count(where, self._consistency)
+        """Return how many rows match.
+
+        How many there are in all is kept for `COUNT_KEPT_S` by who only reads on a server: what
+        others write shows after such a moment anyway.
+        """
+        if where or self._wrote or self.connection.embedded:
+            return self._count(where, self._consistency)
+        kept = self._kept_count
+        if kept is None or time.monotonic() - kept[1] > COUNT_KEPT_S:
+            self._kept_count = kept = (self._count("", self._consistency), time.monotonic())
+        return kept[0]
 
     def drop(self) -> None:
         """Delete the collection, its alias and every row."""
@@ -109,6 +123,7 @@ class MilvusCollection(Closing):
                 self._count("", "Strong")
         finally:
             self._wrote = self._deleted = False
+            self._kept_count = None
 
     def close(self) -> None:
         """Settle, and close the connection; calling it twice is no error."""
@@ -121,17 +136,14 @@ class MilvusCollection(Closing):
         """Load the collection for searching, and mend what a kill left of it."""
         connection, name = self.connection, self.collection.name
 
-        def load(client: Any) -> None:
-            client.load_collection(name, **connection.patience)
-
         try:
-            connection.call(f"load {name!r}", load)
+            load(connection, name)
         except StoreError:
             is_here = connection.embedded and connection.owner is None
             if not is_here or not drop_indexes(Path(connection.uri), name):
                 raise
             log.warning("the index of %r cannot be read; it is built anew", name)
-            connection.call(f"load {name!r}", load)
+            load(connection, name)
         if connection.was_killed:
             self._mend_doubles(self._find_doubles())
 
@@ -276,9 +288,12 @@ def create_collection(
             )
         if alias not in client.list_aliases(collection.name, **patience)["aliases"]:
             client.create_alias(collection.name, alias, **patience)
-        client.load_collection(collection.name, **patience)
+        if connection.replicas:
+            # It was loaded once when it was made, and a number is changed by releasing only.
+            client.release_collection(collection.name, **patience)
 
     connection.call(f"create {alias!r}", make)
+    load(connection, collection.name)
 
 
 def find_collection(
@@ -325,7 +340,7 @@ def has_field(connection: Connection, collection: Collection, field: str) -> boo
 def _properties(collection: Collection) -> dict[str, str]:
     return {
         f"{_PROPERTY}{key}": str(getattr(collection, key))
-        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version")
+        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version", "vectors")
     }
 
 
@@ -339,6 +354,8 @@ def _read_properties(name: str, properties: dict[str, str]) -> Collection:
             fingerprint=properties[f"{_PROPERTY}fingerprint"],
             index=properties[f"{_PROPERTY}index"],
             schema_version=int(properties[f"{_PROPERTY}schema_version"]),
+            # Collections of before there was a choice do not say.
+            vectors=properties.get(f"{_PROPERTY}vectors", "float32"),
         )
     except (KeyError, ValueError) as error:
         raise ArchiveMismatch(

@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schema.archives import check_archive_name, known_archives
 from schema.connection import Connection
@@ -20,6 +22,7 @@ from schema.fields import (
 )
 from schema.filtered import search_filtered, words_filtered
 from schema.filters import Filter, passes, push_down
+from schema.flights import Flights
 from schema.index import DEFAULT_PROFILE, check_page
 from schema.milvus_collection import (
     ROWS_PER_CALL,
@@ -29,12 +32,26 @@ from schema.milvus_collection import (
     has_field,
     name_collection,
 )
-from schema.records import MAX_SCORE, MIN_SCORE, Embedded, ImageRecord, Match, Vectors, Worded
-from schema.store import Collection
+from schema.precision import check_precision, from_stored, to_stored
+from schema.records import (
+    MAX_SCORE,
+    MIN_SCORE,
+    Embedded,
+    ImageRecord,
+    Match,
+    Vector,
+    Vectors,
+    Worded,
+)
+from schema.store import ROWS_PER_BATCH, Collection
+
+WRITES_AT_ONCE = 4
+"""Writes under way on a server: while one is acknowledged the next are made and sent.
+`scripts/benchmarks/server_writes.py` measures what they gain."""
 
 
 class MilvusStore(MilvusCollection):
-    """A `schema.store.Store` over pymilvus. Safe to read from many threads; write from one."""
+    """A `schema.store.Store` over pymilvus."""
 
     def __init__(self, connection: Connection, collection: Collection, *, bm25: bool) -> None:
         """Use ``open`` or ``create``.
@@ -88,14 +105,16 @@ class MilvusStore(MilvusCollection):
         dim: int,
         fingerprint: str,
         index: str = DEFAULT_PROFILE,
+        vectors: str = "float32",
     ) -> Self:
         """Make the collection of a new archive for one model's vectors.
 
         Args:
             alias: What leads to it; by default the archive's name.
+            vectors: How precisely they are held, see `schema.precision`.
 
         Raises:
-            UsageError: The archive's name or the index profile cannot be used.
+            UsageError: The archive's name, the index profile or the precision cannot be used.
             StoreError: A collection or an alias of the archive's name exists already.
         """
         check_archive_name(archive)
@@ -108,21 +127,33 @@ class MilvusStore(MilvusCollection):
             fingerprint=fingerprint,
             index=index,
             schema_version=SCHEMA_VERSION,
+            vectors=check_precision(vectors, connection),
         )
         bm25 = connection.capabilities.bm25
         create_collection(
-            connection, alias or archive, collection, milvus_schema(dim, bm25=bm25), has_words=bm25
+            connection,
+            alias or archive,
+            collection,
+            milvus_schema(dim, bm25=bm25, vectors=vectors),
+            has_words=bm25,
         )
         return cls(connection, collection, bm25=bm25)
 
+    @property
+    def writes_at_once(self) -> int:
+        return 1 if self.connection.embedded else WRITES_AT_ONCE
+
     def upsert(self, rows: Sequence[Embedded]) -> int:
-        cut = 0
-        for start in range(0, len(rows), ROWS_PER_CALL):
-            chunk = [to_row(row) for row in rows[start : start + ROWS_PER_CALL]]
-            self._ask(f"write {len(chunk)} rows", "upsert", data=[row for row, _ in chunk])
-            self._wrote = True
-            cut += sum(was_cut for _, was_cut in chunk)
-        return cut
+        starts = range(0, len(rows), ROWS_PER_CALL)
+        chunks = [rows[start : start + ROWS_PER_CALL] for start in starts]
+        if len(chunks) <= 1 or self.writes_at_once == 1:
+            return sum(map(self._write, chunks))
+        with Flights(self.writes_at_once, "eidetic-upsert") as flights:
+            written = [
+                flights.start((row.record.id for row in chunk), partial(self._write, chunk))
+                for chunk in chunks
+            ]
+            return sum(each.result() for each in written)
 
     def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {row["id"]: from_row(row) for row in self._fetch(ids, list(FIELD_NAMES))}
@@ -135,20 +166,30 @@ class MilvusStore(MilvusCollection):
         where: str = "",
         filters: Sequence[Filter] = (),
         offset: int = 0,
+        with_vectors: bool = False,
     ) -> list[list[Match]]:
         check_page(k, offset)
         if filters:
-            return search_filtered(self, queries, k, where=where, filters=filters, offset=offset)
+            return search_filtered(
+                self,
+                queries,
+                k,
+                where=where,
+                filters=filters,
+                offset=offset,
+                with_vectors=with_vectors,
+            )
+        carried = [VECTOR_FIELD] if with_vectors and len(queries) * k <= ROWS_PER_BATCH else []
         found = self._read(
             "search",
             "search",
             where=where,
-            data=list(np.asarray(queries, dtype=np.float32)),
+            data=list(self._stored(np.asarray(queries, dtype=np.float32))),
             anns_field=VECTOR_FIELD,
             limit=k,
             offset=offset,
             filter=where,
-            output_fields=list(FIELD_NAMES),
+            output_fields=[*FIELD_NAMES, *carried],
             search_params=self._profile.search_params(k + offset),
         )
         return [[_match(hit) for hit in hits] for hits in found]
@@ -181,10 +222,21 @@ class MilvusStore(MilvusCollection):
     def iterate_rows(self, where: str = "") -> Iterator[list[Embedded]]:
         """Yield the matching rows with their vectors by the batch, in the order of their ids."""
         for page in self._pages(where, [*FIELD_NAMES, VECTOR_FIELD]):
-            yield [
-                Embedded(from_row(row), np.asarray(row[VECTOR_FIELD], dtype=np.float32))
-                for row in page
-            ]
+            yield [Embedded(from_row(row), from_stored(row[VECTOR_FIELD])) for row in page]
+
+    def as_held(self, vector: Vector) -> Vector:
+        """Return what reading a vector gives that was written: of half precision, it is rounded."""
+        stored = self._stored(vector)
+        return vector if stored is vector else from_stored(stored.tobytes())
+
+    def _stored(self, vectors: NDArray[np.float32]) -> NDArray[Any]:
+        return to_stored(vectors, self.collection.vectors)
+
+    def _write(self, rows: Sequence[Embedded]) -> int:
+        made = [to_row(Embedded(row.record, self._stored(row.vector))) for row in rows]
+        self._ask(f"write {len(made)} rows", "upsert", data=[row for row, _ in made])
+        self._wrote = True
+        return sum(cut for _, cut in made)
 
     def _mend_doubles(self, ids: list[str]) -> None:
         """Write rows anew that are there twice."""
@@ -197,4 +249,6 @@ class MilvusStore(MilvusCollection):
 def _match(hit: Any) -> Match:
     # Rounding in the store can put a cosine a hair outside its bounds.
     score = min(max(float(hit["distance"]), MIN_SCORE), MAX_SCORE)
-    return Match(from_row(hit["entity"]), score)
+    row = hit["entity"]
+    vector = row.get(VECTOR_FIELD)
+    return Match(from_row(row), score, None if vector is None else from_stored(vector))

@@ -1,6 +1,6 @@
 """What crosses from room to room: one image's facts, its vector, and what a search gives back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal
 
@@ -153,7 +153,10 @@ class Match:
 
     Attributes:
         score: Cosine similarity in [-1, 1], higher is better.
+        vector: The row's own, where it was asked for with the match: shape (dim,), float32, unit
+            norm.
     """
 
     record: ImageRecord
     score: float
+    vector: Vector | None = field(default=None, compare=False, repr=False)

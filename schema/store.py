@@ -30,6 +30,7 @@ class Collection:
         fingerprint: The pre-processing behind the vectors, see `embed.encoder.Encoder`.
         index: Name of the index profile.
         schema_version: Version of the fields.
+        vectors: How precisely it holds them, see `schema.precision`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Collection:
     fingerprint: str
     index: str
     schema_version: int
+    vectors: str = "float32"
 
     def require(self, *, model: str, dim: int, fingerprint: str) -> None:
         """Refuse vectors that would not belong here.
@@ -63,6 +65,8 @@ class Collection:
 class Store(Protocol):
     """The rows of one archive. A write is visible to the reads that follow it.
 
+    Threads may write at the same time, so long as none writes or deletes a row that another does.
+
     Every method raises `StoreUnreachable` when the store does not answer within the bound on
     retries, and `StoreError` when it answers with an error.
     """
@@ -73,6 +77,11 @@ class Store(Protocol):
     @property
     def can_match_words(self) -> bool:
         """Whether `match_words` finds anything here."""
+        ...
+
+    @property
+    def writes_at_once(self) -> int:
+        """How many writes at a time are faster than one after the other."""
         ...
 
     def upsert(self, rows: Sequence[Embedded]) -> int:
@@ -99,6 +108,7 @@ class Store(Protocol):
         where: str = "",
         filters: Sequence[Filter] = (),
         offset: int = 0,
+        with_vectors: bool = False,
     ) -> list[list[Match]]:
         """Return, for each query vector, the matches ranked offset to offset + k, best first.
 
@@ -106,6 +116,8 @@ class Store(Protocol):
             queries: Shape (n, dim), float32, unit norm.
             where: A Milvus boolean expression over the row's fields; "" for all rows.
             filters: What a row must fulfil besides; k rows come back wherever k do.
+            with_vectors: Whether the matches are to carry their rows' vectors, for callers that
+                would ask for them next. A store may leave out those of a large answer.
 
         Raises:
             UsageError: The expression does not parse or names an unknown field.
@@ -161,6 +173,7 @@ class MemoryStore(Closing):
     """
 
     can_match_words = True
+    writes_at_once = 1
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -193,6 +206,7 @@ class MemoryStore(Closing):
         where: str = "",
         filters: Sequence[Filter] = (),
         offset: int = 0,
+        with_vectors: bool = False,
     ) -> list[list[Match]]:
         rows = [row for row in self._select(where) if passes(row.record, filters)]
         if not rows:
@@ -200,7 +214,10 @@ class MemoryStore(Closing):
         scores = queries @ np.stack([row.vector for row in rows]).T
         order = np.argsort(-scores, axis=1, kind="stable")[:, offset : offset + k]
         return [
-            [Match(rows[i].record, float(scores[n, i])) for i in ranked]
+            [
+                Match(rows[i].record, float(scores[n, i]), rows[i].vector if with_vectors else None)
+                for i in ranked
+            ]
             for n, ranked in enumerate(order)
         ]
 

@@ -72,7 +72,14 @@ def find_previous(connection: Connection, archive: str) -> Collection | None:
 
 
 def create_next(
-    connection: Connection, archive: str, *, model: str, dim: int, fingerprint: str, index: str
+    connection: Connection,
+    archive: str,
+    *,
+    model: str,
+    dim: int,
+    fingerprint: str,
+    index: str,
+    vectors: str,
 ) -> MilvusStore:
     """Make the collection that is to take over."""
     return MilvusStore.create(
@@ -82,6 +89,7 @@ def create_next(
         dim=dim,
         fingerprint=fingerprint,
         index=index,
+        vectors=vectors,
         alias=_next(archive),
     )
 

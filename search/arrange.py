@@ -11,6 +11,7 @@ from schema.index import MAX_LIMIT
 from schema.records import ImageRecord, Match, Vector
 from schema.store import Store
 from search.calibration import Calibration
+from search.carried import with_vectors
 from search.diversity import POOL, check_diversity, diversify
 from search.engine import LoadEncoder, answer
 from search.folding import Fold, fold, fold_videos
@@ -118,6 +119,10 @@ def _fetch(
 
 
 def _with_vectors(hits: Sequence[Found], store: Store) -> tuple[list[Found], list[Vector]]:
+    matches = [hit for hit in hits if isinstance(hit, Match)]
+    if matches:
+        there, carried = with_vectors(matches, store)
+        return list(there), list(carried)
     vectors = store.vectors([_record(hit).id for hit in hits])
     # A row may be deleted between the two reads.
     found = [hit for hit in hits if _record(hit).id in vectors]

@@ -21,6 +21,7 @@ class DescribedRows:
     """A `schema.store.Store` of an archive's rows with the vectors of their texts; read only."""
 
     can_match_words = False
+    writes_at_once = 1
 
     def __init__(self, rows: Store, descriptions: DescriptionStore) -> None:
         """Join two stores; whoever opened them closes them.
@@ -44,6 +45,7 @@ class DescribedRows:
         where: str = "",
         filters: Sequence[Filter] = (),
         offset: int = 0,
+        with_vectors: bool = False,  # noqa: ARG002 - of the Protocol; they are asked for in time
     ) -> list[list[Match]]:
         check_page(k, offset)
         wanted = k + offset

@@ -95,7 +95,12 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
 def _nearest(query: Query, aim: Vector, store: Store) -> Nearest:
     def nearest(k: int, offset: int) -> list[Match]:
         (matches,) = store.search(
-            aim[None], k, where=query.where, filters=query.filters, offset=offset
+            aim[None],
+            k,
+            where=query.where,
+            filters=query.filters,
+            offset=offset,
+            with_vectors=True,
         )
         return matches
 

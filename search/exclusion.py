@@ -16,6 +16,7 @@ from embed.encoder import unit
 from schema.index import MAX_LIMIT, check_page
 from schema.records import Match, Vector, Vectors
 from schema.store import Store
+from search.carried import with_vectors
 from search.query import Query
 
 SUBTRACTED = 0.3
@@ -79,7 +80,11 @@ class Exclusion:
         while True:
             fetched = min(fetched, MAX_LIMIT)
             (found,) = self._store.search(
-                self.aim[None], fetched, where=query.where, filters=query.filters
+                self.aim[None],
+                fetched,
+                where=query.where,
+                filters=query.filters,
+                with_vectors=True,
             )
             kept += self.keep(found[seen:])
             seen = len(found)
@@ -89,12 +94,9 @@ class Exclusion:
 
     def keep(self, matches: list[Match]) -> list[Match]:
         """Return the matches that do not show what is excluded, in their order."""
-        stored = self._store.vectors([match.record.id for match in matches])
-        # A row may be deleted between the two reads.
-        matches = [match for match in matches if match.record.id in stored]
+        matches, vectors = with_vectors(matches, self._store)
         if not matches:
             return []
-        vectors = np.stack([stored[match.record.id] for match in matches])
         cosines = vectors @ self._excluded.T
         limit = (vectors @ self._wanted)[:, None] if self._limits is None else self._limits
         kept = np.flatnonzero((cosines <= limit).all(axis=1))

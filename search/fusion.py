@@ -89,4 +89,7 @@ def _score(
     if not vectors:
         return []
     scores = np.clip(np.stack(list(vectors.values())) @ aim, MIN_SCORE, MAX_SCORE)
-    return [Match(rows[i], float(score)) for i, score in zip(vectors, scores, strict=True)]
+    return [
+        Match(rows[i], float(score), vector)
+        for (i, vector), score in zip(vectors.items(), scores, strict=True)
+    ]

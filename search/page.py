@@ -40,7 +40,7 @@ def select(
     """
     if line is None:
         page = ranked(query.k, query.offset)
-        return [Judged(m.record, m.score) for m in in_order(page, query.sort)]
+        return [Judged(m.record, m.score, m.vector) for m in in_order(page, query.sort)]
     if not query.likely and query.sort == "score":
         return line.judge(ranked(query.k, query.offset), store, worded=worded)
     judged = line.judge(ranked(LIKELY_DEPTH, 0), store, worded=worded)

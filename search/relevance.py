@@ -32,6 +32,7 @@ from embed.encoder import TextEncoder
 from schema.records import Match, Vector, Vectors
 from schema.store import Store
 from search.calibration import Calibration, Neutral
+from search.carried import with_vectors
 from search.query import Query, Text
 
 LINE = 2.25
@@ -74,8 +75,7 @@ class Line:
 
     def evidence(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return how much speaks for each image: shape (n, dim) in, (n,) out."""
-        found: NDArray[np.float32] = vectors @ self.direction - self.level
-        return found
+        return products(vectors, self.direction) - self.level
 
     def judge(
         self, matches: Sequence[Match], store: Store, *, worded: frozenset[str] = frozenset()
@@ -88,15 +88,12 @@ class Line:
         Raises:
             StoreError: The store does not answer, or answers with an error.
         """
-        stored = store.vectors([match.record.id for match in matches])
-        # A row may be deleted between the two reads.
-        there = [match for match in matches if match.record.id in stored]
+        there, vectors = with_vectors(matches, store)
         if not there:
             return []
-        evidence = self.evidence(np.stack([stored[match.record.id] for match in there]))
         return [
-            Judged(m.record, m.score, m.record.id in worded or bool(found >= self.height))
-            for m, found in zip(there, evidence, strict=True)
+            Judged(m.record, m.score, v, m.record.id in worded or bool(found >= self.height))
+            for m, v, found in zip(there, vectors, self.evidence(vectors), strict=True)
         ]
 
 
@@ -134,19 +131,29 @@ def line_of_words(wanted: Vector, sample: Vectors, neutral: Neutral, *, rows: in
         rows: How many the archive has.
     """
     direction: Vector = (wanted - neutral.mean) / neutral.spread
-    return Line(direction, 0.0, _height(LINE, sample @ direction, rows))
+    return Line(direction, 0.0, _height(LINE, products(sample, direction), rows))
 
 
 def line_of_images(wanted: Vector, sample: Vectors, *, rows: int) -> Line | None:
     """Return the line of a query with an image in it; ``None`` where no spread can be told."""
     if len(sample) < MIN_SAMPLE:
         return None
-    cosines = sample @ wanted
+    cosines = products(sample, wanted)
     median, unit = float(np.median(cosines)), _spread(cosines)
     if unit == 0:
         return None
     direction, level = wanted / unit, median / unit
-    return Line(direction, level, _height(LINE, sample @ direction - level, rows))
+    return Line(direction, level, _height(LINE, products(sample, direction) - level, rows))
+
+
+def products(vectors: Vectors, direction: Vector) -> NDArray[np.float32]:
+    """Return each vector's product with a direction: shape (n, dim) in, (n,) out.
+
+    In one thread: a thousand rows are a tenth of a millisecond's work, and BLAS would share it
+    among all cores and wait for each of them, for 10 ms where they are busy.
+    """
+    found: NDArray[np.float32] = np.einsum("ij,j->i", vectors, direction)
+    return found
 
 
 def _height(line: float, evidence: NDArray[np.floating], rows: int) -> float:

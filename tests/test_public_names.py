@@ -21,8 +21,9 @@ PUBLIC = {
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (
         "DEFAULT_BATCH_SIZE DescriptionReport Entry IngestInterrupted IngestReport Journal "
-        "NoProgress Originals Outdated Progress PruneRefused Scope Skip count_outdated "
-        "default_workers follow ingest plan_scopes refresh_descriptions require_local "
+        "NoProgress Originals Outdated Progress PruneRefused Runner Scope Skip choose_runner "
+        "count_outdated default_workers follow ingest plan_scopes refresh_descriptions "
+        "require_local "
     ),
     "search": (
         "Arrangement Calibration Captioned Classification Classified Count DEFAULT_DIVERSITY "

@@ -7,7 +7,7 @@ import sys
 
 from eidetic.cli.stdout import OutputLost, replace_stdout
 
-GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri"})
+GLOBAL_VALUES = frozenset({"--archive", "--data-dir", "--uri", "--replicas"})
 WITH_QUERY = frozenset({"search", "duplicates", "tag"})
 """Commands that take parts of the query language."""
 

@@ -57,6 +57,14 @@ def shared(
             metavar="URI",
         ),
     ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            help="Replicas that a Milvus cluster is to load. \\[env: EIDETIC_REPLICAS]",
+            metavar="N",
+            min=1,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print results and errors only.")
@@ -77,7 +85,7 @@ def shared(
     logging.getLogger("eidetic").setLevel(level)
     for room in ("schema", "embed", "ingest", "search"):
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
-    context.obj = Options(archive, data_dir, uri, json, quiet)
+    context.obj = Options(archive, data_dir, uri, replicas, json, quiet)
 
 
 app.command("ingest")(fill.ingest)

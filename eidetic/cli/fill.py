@@ -1,5 +1,7 @@
 """Commands that put images into an archive."""
 
+import logging
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -34,6 +36,20 @@ def ingest(
             metavar="SPEC",
         ),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            help="Index of a new archive: hnsw, ivf_sq8, flat, diskann. \\[env: EIDETIC_INDEX]",
+            metavar="PROFILE",
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Vectors of a new archive: float32, float16. \\[env: EIDETIC_VECTORS]",
+            metavar="PRECISION",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")
     ] = False,
@@ -51,10 +67,28 @@ def ingest(
         bool, typer.Option("--watch", help="Then follow the folders until Ctrl-C.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(help="Threads that decode; by default one per core.", min=1)
+        int | None,
+        typer.Option(
+            help="Threads that decode, by default one per core; on Ray, workers that embed.", min=1
+        ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Images per call of the encoder; by default 32.", min=1)
+    ] = None,
+    runner: Annotated[
+        str | None,
+        typer.Option(
+            help="Who reads and embeds: local, or ray for a cluster. \\[env: EIDETIC_RUNNER]",
+            metavar="local|ray",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Head of the Ray cluster; by default that of RAY_ADDRESS, or this machine alone. "
+            "\\[env: EIDETIC_RAY_ADDRESS]",
+            metavar="HOST:PORT",
+        ),
     ] = None,
 ) -> None:
     """Index what is new or changed in folders, buckets or packed files, and drop what is gone.
@@ -71,6 +105,10 @@ def ingest(
         eidetic ingest ~/Pictures --watch
 
         eidetic ingest s3://bucket/scans shards/00000.tar old-images.zip
+
+        eidetic --uri http://milvus:19530 ingest /mnt/scans --runner ray --ray-address head:6379
+
+        eidetic --uri http://milvus:19530 ingest /mnt/scans --index ivf_sq8
     """
     from eidetic.cli.progress import Bar
     from ingest import DEFAULT_BATCH_SIZE, IngestInterrupted, PruneRefused
@@ -78,8 +116,17 @@ def ingest(
 
     if watch and dry_run:
         raise UsageError("--watch and --dry-run: to watch is to write; leave one of them out")
-    with open_archive(context, model=model) as archive:
+    if watch and runner == "ray":
+        raise UsageError(
+            "--watch and --runner ray: changes are few, and followed on this machine; ingest once "
+            "with --runner ray, then again with --watch"
+        )
+    if ray_address and runner == "local":
+        raise UsageError("--ray-address and --runner local: leave one of them out")
+    with open_archive(context, model=model, index=index, vectors=vectors) as archive:
         shown = sys.stderr.isatty() and not options(context).quiet
+        if (runner or archive.settings.runner) == "ray":
+            _quieten_ray()
         if watch:
             with Bar(shown=shown) as progress:
                 reports = archive.watch(
@@ -104,6 +151,8 @@ def ingest(
                     dry_run=dry_run,
                     exclude=exclude or (),
                     progress=progress,
+                    runner=runner or "",
+                    ray_address=ray_address or "",
                 )
         except IngestInterrupted as interrupted:
             _show(context, archive, interrupted.report, dry_run=dry_run)
@@ -149,6 +198,13 @@ def demo(
         for command, hits in story.questions(archive, images):
             typer.echo(f"\n$ eidetic --archive demo {command}", err=given.json)
             print_hits(hits, json=given.json, paths=False, null=False)
+
+
+def _quieten_ray() -> None:
+    """Keep from the terminal what Ray and gRPC write there past Python's logging, unless asked."""
+    if not logging.getLogger("ingest").isEnabledFor(logging.DEBUG):
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
 def _show_until_interrupted(

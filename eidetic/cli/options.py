@@ -17,6 +17,7 @@ class Options:
     archive: str | None = None
     data_dir: str | None = None
     uri: str | None = None
+    replicas: int | None = None
     json: bool = False
     quiet: bool = False
 
@@ -28,7 +29,12 @@ def options(context: typer.Context) -> Options:
 
 
 def open_archive(
-    context: typer.Context, *, model: str | None = None, text_model: str | None = None
+    context: typer.Context,
+    *,
+    model: str | None = None,
+    text_model: str | None = None,
+    index: str | None = None,
+    vectors: str | None = None,
 ) -> "Archive":
     """Open the archive that the shared options name."""
     import eidetic
@@ -40,6 +46,9 @@ def open_archive(
         uri=given.uri,
         data_dir=given.data_dir,
         text_model=text_model,
+        replicas=given.replicas,
+        index=index,
+        vectors=vectors,
     )
 
 

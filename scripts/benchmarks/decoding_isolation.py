@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import ingest.indexer
+import ingest.runner
 from embed.builtin import BuiltinEncoder
 from embed.encoder import Encoder, ToyEncoder
 from ingest import Journal, Scope
@@ -101,7 +101,7 @@ def running() -> Iterator[float]:
 
 def measure(images: Path, encoder: Encoder, pool: object, journal: Path) -> Measured:
     """Ingest a folder into a new archive in memory, decoding in ``pool``."""
-    ingest.indexer.DecodingPool = lambda: pool  # type: ignore[assignment, misc]
+    ingest.runner.DecodingPool = lambda: pool  # type: ignore[assignment, misc]
     uid = journal.stem
     collection = Collection("bench", uid, encoder.spec, encoder.dim, encoder.fingerprint, "flat", 1)
     used, began = cpu_seconds(), time.perf_counter()

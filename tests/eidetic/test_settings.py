@@ -44,9 +44,24 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "EIDETIC_TOKEN": "c",
         "EIDETIC_MODEL": "d",
         "EIDETIC_TEXT_MODEL": "e",
+        "EIDETIC_TLS_CA": "f",
+        "EIDETIC_REPLICAS": "2",
+        "EIDETIC_INDEX": "g",
+        "EIDETIC_VECTORS": "h",
+        "EIDETIC_RUNNER": "i",
+        "EIDETIC_RAY_ADDRESS": "j",
     }
     settings = load_settings({}, environ, tmp_path / "none.toml")
-    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e")
+    server = ("f", 2, "g", "h")
+    assert settings == Settings("a", tmp_path, "http://b:1", "c", "d", "e", *server, "i", "j")
+
+
+def test_the_variable_of_ray_itself_names_the_cluster_too(tmp_path: Path) -> None:
+    none = tmp_path / "none.toml"
+    environ = {"RAY_ADDRESS": "head:6379"}
+    assert load_settings({}, environ, none).ray_address == "head:6379"
+    environ["EIDETIC_RAY_ADDRESS"] = "other:6379"
+    assert load_settings({}, environ, none).ray_address == "other:6379"
 
 
 def test_an_empty_variable_counts_as_not_set(file: Path) -> None:
@@ -84,6 +99,12 @@ def test_a_settings_file_that_cannot_be_used_is_named(
 def test_a_data_folder_in_the_home_of_nobody_is_refused(file: Path) -> None:
     with pytest.raises(UsageError, match="no such user"):
         load_settings({"data_dir": "~nobody-of-this-name/x"}, {}, file)
+
+
+@pytest.mark.parametrize("text", ["two", "-1", "1.5"])
+def test_replicas_are_a_whole_number(file: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=f"replicas '{text}': must be a whole number"):
+        load_settings({}, {"EIDETIC_REPLICAS": text}, file)
 
 
 def test_a_token_is_not_shown() -> None:

@@ -30,7 +30,7 @@ def hostile(archive: SmallArchive, monkeypatch: pytest.MonkeyPatch) -> SmallArch
     def pool() -> DecodingPool:
         return DecodingPool(module="tests.ingest.hostile_worker", time_limit_s=2.0)
 
-    monkeypatch.setattr("ingest.indexer.DecodingPool", pool)
+    monkeypatch.setattr("ingest.runner.DecodingPool", pool)
     return archive
 
 

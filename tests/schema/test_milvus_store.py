@@ -19,8 +19,10 @@ from schema import (
 )
 from schema.archives import list_archives
 from schema.fields import SCHEMA_VERSION
+from schema.filters import Between
+from schema.milvus_collection import ROWS_PER_CALL
 from schema.store import ROWS_PER_BATCH
-from tests.conftest import MakeStore, free_port
+from tests.conftest import MakeStore, drop_everything, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows
 
 FULL_RECORD = a_record(
@@ -75,6 +77,44 @@ def test_several_queries_are_answered_in_order(make_store: MakeStore) -> None:
     store.upsert(rows)
     found = store.search(np.stack([rows[3].vector, rows[9].vector]), 1)
     assert [matches[0].record.path for matches in found] == ["3.jpg", "9.jpg"]
+
+
+def test_matches_carry_the_vectors_of_their_rows_where_they_are_asked_for(
+    make_store: MakeStore,
+) -> None:
+    rows, query = some_rows(1500), random_vectors(1, seed=9)
+    held = {row.record.id: row.vector for row in rows}
+    few, most = Between("rating", 5, 5), Between("rating", 1, 5)
+    real, fake = make_store(), MemoryStore(a_collection())
+    for store in (real, fake):
+        store.upsert(rows)
+        for filters in ((), (few,), (most,)):
+            (plain,) = store.search(query, 5)
+            assert [match.vector for match in plain] == [None] * 5
+            (carrying,) = store.search(query, 5, filters=filters, with_vectors=True)
+            assert len(carrying) == 5
+            for match in carrying:
+                assert match.vector is not None
+                assert match.vector.dtype == np.float32
+                assert np.array_equal(match.vector, held[match.record.id])
+
+
+def test_thousands_of_rows_written_at_once_arrive_whole_and_of_doubles_the_last(
+    make_store: MakeStore,
+) -> None:
+    store, rows = make_store(), some_rows(5 * ROWS_PER_CALL)
+    again = [Embedded(a_record(f"{n}.jpg", rating=5), row.vector) for n, row in enumerate(rows)]
+    assert store.upsert([*rows, *again]) == 0
+    assert store.count() == len(rows)
+    assert store.count("rating == 5") == len(rows)
+
+
+def test_a_value_that_is_cut_is_counted_in_every_part_of_a_large_write(
+    make_store: MakeStore,
+) -> None:
+    store, vectors = make_store(), random_vectors(3 * ROWS_PER_CALL)
+    rows = [Embedded(a_record(f"{n}.jpg", text="x" * 9000), v) for n, v in enumerate(vectors)]
+    assert store.upsert(rows) == len(rows)
 
 
 def test_an_offset_goes_on_where_the_first_page_ended(make_store: MakeStore) -> None:
@@ -310,3 +350,19 @@ def test_an_archive_half_made_by_a_killed_run_is_made_anew(tmp_path: Path) -> No
 def test_an_address_without_a_host_is_explained() -> None:
     with pytest.raises(UsageError, match="not the address of a Milvus server"):
         Connection("http://")
+
+
+@pytest.mark.milvus_server
+def test_a_standalone_server_refuses_more_replicas_than_it_has_nodes_and_takes_one(
+    milvus_uri: str,
+) -> None:
+    made = {"model": "toy", "dim": 8, "fingerprint": "toy-1"}
+    with (
+        Connection(milvus_uri, replicas=2) as connection,
+        pytest.raises(StoreError, match=r"could not load .*--replicas 2: each replica needs"),
+    ):
+        MilvusStore.create(connection, "doubled", **made)
+    with MilvusStore.create(Connection(milvus_uri, replicas=1), "single", **made) as store:
+        store.upsert(some_rows(3))
+        assert store.count() == 3
+    drop_everything(milvus_uri)
