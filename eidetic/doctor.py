@@ -133,6 +133,10 @@ TOLD: Mapping[Kind, tuple[str, str]] = {
         "files that the journal calls indexed and that have no row",
         _FIX + ", then " + _INGEST,
     ),
+    Kind.PARTIAL: (
+        "frames of videos that were not indexed to their end, or are none any more",
+        _INGEST + ", and " + _FIX,
+    ),
 }
 """What each kind of finding is, and what mends it; in the order of telling."""
 

@@ -7,9 +7,10 @@ from typing import Self
 
 from PIL import Image
 
-from embed.thumbnail import shrink
+from eidetic.originals import find_video
+from embed.thumbnail import shrink, shrink_frame
 from ingest import Originals
-from schema import ImageRecord, ImageUnreadable, Root
+from schema import ImageRecord, ImageUnreadable, NoUsableImage, Root
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,11 @@ class Files:
             UsageError: Its host is away.
         """
         try:
+            if record.view == "frame":
+                video = find_video(record, self.roots)
+                return Preview(shrink_frame(video, record.format, record.offset_ms, side=side))
             return Preview(shrink(self.read(record), side=side))
         except ImageUnreadable as error:
             return Preview(None, error.detail)
+        except NoUsableImage as error:
+            return Preview(None, str(error))

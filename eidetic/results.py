@@ -1,7 +1,7 @@
 """What the product answers: hits, and the state of an archive."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, overload
 
@@ -47,8 +47,8 @@ class Hit:
         path: Absolute path or URL of the file as it can be opened now.
         likely: Whether it probably is what was asked for, or only the nearest there is; ``None``
             where rows are listed, or too few are there to tell.
-        folded: Hits of the same burst or image that are not shown by themselves; their rank is
-            that of this one.
+        folded: Hits of the same video, burst or image that are not shown by themselves; their rank
+            is that of this one.
     """
 
     rank: int
@@ -73,7 +73,16 @@ class Hit:
         facts = {name: getattr(self.record, name) for name in _SHOWN}
         facts |= {"tags": list(self.record.tags), "labels": list(self.record.labels)}
         head = {"rank": self.rank, "id": self.id, "score": self.score, "likely": self.likely}
-        folded = [{"id": e.id, "score": e.score, "path": e.path} for e in self.folded]
+        folded = [
+            {
+                "id": e.id,
+                "score": e.score,
+                "path": e.path,
+                "view": e.record.view,
+                "offset_ms": e.record.offset_ms,
+            }
+            for e in self.folded
+        ]
         return head | {"path": self.path} | facts | {"folded": folded}
 
     @classmethod
@@ -87,7 +96,12 @@ class Hit:
         facts |= {name: tuple(facts[name]) for name in ("tags", "labels")}
         facts |= {"id": told["id"], "root": "", "path": told["path"], "content": "", "mtime_ns": 0}
         folded = tuple(
-            cls(told["rank"], each["score"], each["path"], _blank(each["id"]))
+            cls(
+                told["rank"],
+                each["score"],
+                each["path"],
+                replace(_blank(each["id"]), view=each["view"], offset_ms=each["offset_ms"]),
+            )
             for each in told["folded"]
         )
         return cls(
@@ -227,6 +241,14 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
         return asdict(self) | {"roots": [asdict(root) for root in self.roots]}
+
+
+def moment(record: ImageRecord) -> str:
+    """Return the time of a video's frame, "0:01:23"; "" for what is none."""
+    if record.view != "frame":
+        return ""
+    minutes, seconds = divmod(record.offset_ms // 1000, 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def capture_time(record: ImageRecord) -> str:

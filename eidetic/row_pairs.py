@@ -103,7 +103,7 @@ def settle(
         for before, after in step:
             found.before += before is not None
             if after is None:
-                if before is not None:
+                if before is not None and not _has_other_frames(before, journal):
                     _lose(found, before, journal, roots)
             elif before is None:
                 if known.find(after.root, after.path) is None:
@@ -127,6 +127,14 @@ def _lose(found: Settled, row: ImageRecord, journal: Journal, roots: Mapping[str
         else:
             reason = "its file is not there" if root.is_there else "its root is not there"
         found.losses.append(Loss(locate(row, roots), reason))
+
+
+def _has_other_frames(row: ImageRecord, journal: Journal) -> bool:
+    """Whether a row is of a video that is there: which frames look alike is for a model to say."""
+    if row.view != "frame" or row.is_first:
+        return False
+    entry = journal.find(row.root, row.path)
+    return entry is not None and entry.state == "indexed"
 
 
 def _relabel(store: MilvusStore, records: Sequence[ImageRecord]) -> None:

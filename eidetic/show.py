@@ -13,6 +13,7 @@ from eidetic.results import locate
 from eidetic.settings import Settings
 from ingest import Entry
 from schema import ArchiveError, ImageRecord, Root, load_roots, row_id
+from schema.records import first_frame_id
 
 ROW_ID = re.compile("[0-9a-f]{40}")
 
@@ -84,7 +85,9 @@ def show(opening: Opening, which: str) -> Facts:
     roots = {root.id: root for root in known}
     with opening.journal() as journal:
         for root, path, wanted in _candidates(opening, which, known):
-            record = store.get([wanted]).get(wanted)
+            ids = (wanted, first_frame_id(root, path))
+            records = store.get(ids)
+            record = next((records[i] for i in ids if i in records), None)
             entry = journal.find(root, path)
             if record is None and entry is None:
                 continue
@@ -149,7 +152,9 @@ def _look(location: str | None, record: ImageRecord | None, entry: Entry | None)
 
 def _same_content(opening: Opening, record: ImageRecord) -> tuple[ImageRecord, ...]:
     same = opening.store().iterate(f'content == "{record.content}"')
-    others = [other for other in same if other.id != record.id]
+    others = [
+        other for other in same if other.id != record.id and other.offset_ms == record.offset_ms
+    ]
     return tuple(sorted(others, key=lambda other: (other.root, other.path)))
 
 

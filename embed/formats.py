@@ -7,6 +7,7 @@ from PIL import Image
 
 from embed.refusals import not_an_image
 from embed.tiff import is_tiff
+from embed.video_formats import video_format
 from schema.errors import ImageUnreadable, SkipReason
 
 HEAD_BYTES = 64
@@ -86,6 +87,12 @@ def refusal_at_sight(head: bytes) -> ImageUnreadable | None:
     for start, name in _UNREAD_STARTS.items():
         if head.startswith(start):
             return ImageUnreadable(SkipReason.UNSUPPORTED, f"{name} is not read; save it as JPEG")
+    if video_format(head):
+        return ImageUnreadable(
+            SkipReason.NOT_AN_IMAGE,
+            "a video, where an image is expected; frames are indexed of videos in folders of this "
+            "machine, and named by the ids of their rows, which `eidetic show FILE` tells",
+        )
     if raw_name(head) or is_jxl(head) or is_heif(head) or _is_pillows(head):
         return None
     return not_an_image()

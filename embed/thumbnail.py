@@ -1,6 +1,7 @@
 """A small image of an image, for pages and tools: upright, sRGB, nothing but pixels."""
 
 import io
+from pathlib import Path
 
 from PIL import Image
 
@@ -31,6 +32,24 @@ def shrink(data: bytes, *, side: int, max_pixels: int | None = None) -> Image.Im
     limit = default_max_pixels() if max_pixels is None else max_pixels
     # Decoding leaves twice the shorter side that is asked for: more than the filter needs here.
     image = decode_image(data, target_size=side, max_pixels=limit).image
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def shrink_frame(path: str, format: str, offset_ms: int, *, side: int) -> Image.Image:
+    """Return a frame of a video made small, see `shrink`.
+
+    Args:
+        format: See `embed.video_formats.video_format`.
+
+    Raises:
+        ImageUnreadable: The file is no video that can be read, and why.
+        OSError: It cannot be opened.
+    """
+    from embed.video import frame_at
+
+    with Path(path).open("rb") as file:
+        image = frame_at(file, format, offset_ms, max_pixels=default_max_pixels())
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
 

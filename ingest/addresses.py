@@ -5,7 +5,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ingest.filesystems import Facts, Filesystem
-from ingest.names import is_candidate
+from ingest.names import is_image_candidate
 from schema.errors import UsageError
 
 PACKED_KINDS = {
@@ -87,7 +87,7 @@ def _web_place(url: str, facts: Facts) -> Place:
     if packed_kind(name) or facts.media_type.startswith("image/"):
         return Place("file", url)
     # A server may call a file text whose ending it does not know.
-    if is_candidate(name) and ("." in name or not is_listing):
+    if is_image_candidate(name) and ("." in name or not is_listing):
         return Place("file", url)
     if is_listing or name.lower().endswith((".txt", ".json")):
         return Place("listing", url)

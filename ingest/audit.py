@@ -52,6 +52,7 @@ class Kind(StrEnum):
     DOUBLE = "double"
     UNJOURNALED = "unjournaled"
     ROWLESS = "rowless"
+    PARTIAL = "partial"
     BAD_VECTOR = "bad-vector"
 
 
@@ -78,8 +79,9 @@ CREATE TABLE files (
     size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sidecar_ns INTEGER NOT NULL
 );
 CREATE TABLE rows (
-    id TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL, is_photo INTEGER NOT NULL,
-    is_own INTEGER NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
+    id TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL, is_first INTEGER NOT NULL,
+    is_own INTEGER NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    content TEXT NOT NULL
 );
 CREATE TABLE bad (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE findings (
@@ -148,7 +150,7 @@ _COMPARISONS = (
     """
     INSERT INTO findings SELECT 'stale', f.root, f.path, COALESCE(r.id, '')
     FROM files f
-    LEFT JOIN rows r ON r.root = f.root AND r.path = f.path AND r.is_own
+    LEFT JOIN rows r ON r.root = f.root AND r.path = f.path AND r.is_own AND r.is_first
     LEFT JOIN entries e ON e.root = f.root AND e.path = f.path
     WHERE f.is_readable AND (
         (r.id IS NOT NULL AND (r.size_bytes, r.mtime_ns) <> (f.size_bytes, f.mtime_ns))
@@ -163,9 +165,15 @@ _COMPARISONS = (
     """,
     f"""
     INSERT INTO findings SELECT 'unjournaled', root, path, id FROM rows
-    WHERE :has_journal AND is_photo AND is_own AND root IN (SELECT root FROM roots)
+    WHERE :has_journal AND is_first AND is_own AND root IN (SELECT root FROM roots)
     AND NOT EXISTS ({_ENTRY_OF.format("rows")} AND e.state = 'indexed')
     AND id NOT IN (SELECT id FROM gone)
+    """,
+    """
+    INSERT INTO findings SELECT 'partial', root, path, id FROM rows
+    WHERE NOT is_first AND id NOT IN (SELECT id FROM gone) AND NOT EXISTS (SELECT 1 FROM rows first
+    WHERE first.root = rows.root AND first.path = rows.path AND first.is_first
+    AND first.content = rows.content)
     """,
     """
     INSERT INTO findings SELECT 'root-away', root, location, '' FROM roots WHERE NOT is_there
@@ -245,16 +253,18 @@ class Audit:
     def take_rows(self, records: Iterable[ImageRecord]) -> int:
         """Take in every row of the store, and return how many there are."""
         return self._fill(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     r.id,
                     r.root,
                     r.path,
-                    r.view == "photo",
+                    # A crop is a row of its own.
+                    r.is_first or r.view == "crop",
                     r.id == row_id(r.root, r.path, r.view, r.offset_ms),
                     r.size_bytes,
                     r.mtime_ns,
+                    r.content,
                 )
                 for r in records
             ),

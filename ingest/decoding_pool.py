@@ -19,8 +19,11 @@ import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
 
-from ingest.decoding import Decoded, Job
-from ingest.decoding_wire import READY, Failure, Refusal, receive_frame, send_frame
+import numpy as np
+
+from embed.resizing import Pixels
+from ingest.decoding import Answer, AnyJob, Decoded, FrameJob, Job, Segment, VideoJob
+from ingest.decoding_wire import BEAT, READY, Failure, Refusal, receive_frame, send_frame
 from schema.closing import Closing
 from schema.errors import EideticError, ImageUnreadable, SkipReason
 
@@ -29,7 +32,8 @@ log = logging.getLogger(__name__)
 WORKER_MODULE = "ingest.decoding_worker"
 
 TIME_LIMIT_S = 60.0
-"""For one file. The slowest that are allowed by their size take a few seconds of one core."""
+"""For one image, or from one sign of progress in a video to the next. The slowest images that are
+allowed by their size take a few seconds of one core."""
 
 START_LIMIT_S = 120.0
 """For starting the interpreter and importing the decoders, also on a busy machine."""
@@ -49,7 +53,7 @@ class DecodingPool(Closing):
 
         Args:
             module: What a worker runs; by default `WORKER_MODULE`.
-            time_limit_s: For one file, in seconds.
+            time_limit_s: For one image, or one step in a video, in seconds.
         """
         self._module = module or WORKER_MODULE
         self._time_limit_s = time_limit_s
@@ -72,12 +76,38 @@ class DecodingPool(Closing):
             CancelledError: The pool was closed meanwhile.
             EideticError: No worker can be started, or the program failed in one.
         """
+        answer = self._do(job, data, name)
+        if not isinstance(answer, Decoded):
+            raise _wrong(name, answer)
+        return answer
+
+    def look(self, job: VideoJob) -> Segment:
+        """Decode one segment of a video in a worker, and wait for it; else as `decode`.
+
+        Raises:
+            ImageUnreadable: The file cannot be read, or no decoder survives it, and why.
+            CancelledError: The pool was closed meanwhile.
+            EideticError: No worker can be started, or the program failed in one.
+        """
+        answer = self._do(job, b"", job.path)
+        if not isinstance(answer, Segment):
+            raise _wrong(job.path, answer)
+        return answer
+
+    def show(self, job: FrameJob) -> Pixels:
+        """Decode one frame of a video in a worker, and wait for it; raises as `look`."""
+        answer = self._do(job, b"", job.path)
+        if not isinstance(answer, np.ndarray):
+            raise _wrong(job.path, answer)
+        return answer
+
+    def _do(self, job: AnyJob, data: bytes, name: str) -> Answer:
         try:
-            return self._decode_once(job, data, name)
+            return self._do_once(job, data, name)
         except _WorkerLost as lost:
             log.info("%s: a decoding worker died (%s); trying another", name, lost)
         try:
-            return self._decode_once(job, data, name)
+            return self._do_once(job, data, name)
         except _WorkerLost as lost:
             raise ImageUnreadable(
                 SkipReason.DECODER_CRASHED,
@@ -96,10 +126,10 @@ class DecodingPool(Closing):
         for worker in idle:
             self._drop(worker)
 
-    def _decode_once(self, job: Job, data: bytes, name: str) -> Decoded:
+    def _do_once(self, job: AnyJob, data: bytes, name: str) -> Answer:
         worker = self._take()
         try:
-            decoded = worker.decode(job, data, name)
+            answer = worker.do(job, data, name)
         except ImageUnreadable as refusal:
             if refusal.reason is SkipReason.DECODER_TIMED_OUT:
                 self._drop(worker)
@@ -112,7 +142,7 @@ class DecodingPool(Closing):
                 raise CancelledError("the decoding pool was closed") from error
             raise
         self._give_back(worker)
-        return decoded
+        return answer
 
     def _take(self) -> "_Worker":
         with self._lock:
@@ -196,13 +226,15 @@ class _Worker:
         if said != READY:
             raise EideticError("a decoding process of another version answered; install again")
 
-    def decode(self, job: Job, data: bytes, name: str) -> Decoded:
+    def do(self, job: AnyJob, data: bytes, name: str) -> Answer:
         """Send a job and wait for the answer."""
         self._channel.settimeout(self._time_limit_s)
         try:
             send_frame(self._channel, pickle.dumps(job, pickle.HIGHEST_PROTOCOL))
             send_frame(self._channel, data)
-            answer = pickle.loads(receive_frame(self._channel))
+            while (said := receive_frame(self._channel)) == BEAT:
+                pass
+            answer = pickle.loads(said)
         except TimeoutError as error:
             raise ImageUnreadable(
                 SkipReason.DECODER_TIMED_OUT,
@@ -216,14 +248,14 @@ class _Worker:
             if complaints:
                 log.debug("%s: %s", name, complaints)
         match answer:
-            case Decoded():
+            case Decoded() | Segment() | np.ndarray():
                 return answer
             case Refusal():
                 raise ImageUnreadable(answer.reason, answer.detail)
             case Failure():
                 raise EideticError(f"decoding {name} failed:\n{answer.traceback}")
             case _:
-                raise EideticError(f"decoding {name} gave {type(answer).__name__}")
+                raise _wrong(name, answer)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -252,6 +284,10 @@ class _Worker:
         said = os.pread(self._complaints.fileno(), MOST_LOGGED_BYTES, start)
         os.ftruncate(self._complaints.fileno(), 0)
         return said.decode("utf-8", "replace").strip()
+
+
+def _wrong(name: str, answer: object) -> EideticError:
+    return EideticError(f"decoding {name} gave {type(answer).__name__}")
 
 
 def import_path() -> str:

@@ -1,7 +1,8 @@
 """How the main process and a decoding worker speak: frames over a pair of connected sockets.
 
 A frame is its length in eight bytes, big-endian, and its bytes. A job is two frames, the pickled
-`ingest.decoding.Job` and the file's bytes as they are; the answer is one, pickled. Only the two
+`ingest.decoding.Job` and the file's bytes as they are (none of a video, which the worker opens
+itself); the answer is one, pickled, after any number of beats. Only the two
 ends that the main process made ever speak here, so that a pickle comes from nobody else.
 """
 
@@ -12,6 +13,9 @@ from schema.errors import SkipReason
 
 READY = b"ready"
 """What a worker says when it can take its first job."""
+
+BEAT = b"beat"
+"""What a worker says while a long job goes on; no pickle is equal to it."""
 
 _LENGTH_BYTES = 8
 

@@ -12,12 +12,21 @@ import resource
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 
 from embed.images import BYTES_PER_PIXEL
-from ingest.decoding import Decoded, Job, decode
-from ingest.decoding_wire import READY, Failure, Refusal, receive_frame, send_frame
+from ingest.decoding import (
+    Answer,
+    AnyJob,
+    FrameJob,
+    VideoJob,
+    decode,
+    decode_frame,
+    decode_segment,
+)
+from ingest.decoding_wire import BEAT, READY, Failure, Refusal, receive_frame, send_frame
 from schema.errors import ImageUnreadable, SkipReason
 
 SPARE_BYTES = 512 << 20
@@ -32,6 +41,10 @@ ORPHAN_GRACE_S = 5
 little later."""
 
 
+BEAT_EVERY_S = 1.0
+"""A long job says this often that it goes on."""
+
+
 def main() -> None:
     """Do jobs until the other end is gone."""
     channel = socket.socket(fileno=int(sys.argv[1]))
@@ -43,18 +56,44 @@ def main() -> None:
     with contextlib.suppress(EOFError, OSError):
         send_frame(channel, READY)
         while True:
-            job: Job = pickle.loads(receive_frame(channel))
+            job: AnyJob = pickle.loads(receive_frame(channel))
             data = receive_frame(channel)
-            signal.alarm(int(time_limit_s) + ORPHAN_GRACE_S)
-            answer = _answer(job, data)
-            signal.alarm(0)
+            heart = _Heart(channel, time_limit_s)
+            answer = _answer(job, data, heart)
+            heart.stop()
             send_frame(channel, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
 
 
-def _answer(job: Job, data: bytes) -> Decoded | Refusal | Failure:
+class _Heart:
+    """Ends this process when a job shows no progress for too long, and says that there is some."""
+
+    def __init__(self, channel: socket.socket, time_limit_s: float) -> None:
+        self._channel = channel
+        self._alarm_s = int(time_limit_s) + ORPHAN_GRACE_S
+        self._last_s = time.monotonic()
+        signal.alarm(self._alarm_s)
+
+    def beat(self) -> None:
+        """Note progress; the other end is told once a second at most."""
+        now_s = time.monotonic()
+        if now_s - self._last_s >= BEAT_EVERY_S:
+            self._last_s = now_s
+            send_frame(self._channel, BEAT)
+            signal.alarm(self._alarm_s)
+
+    def stop(self) -> None:
+        """Wait for as long as it takes from now on: for the next job."""
+        signal.alarm(0)
+
+
+def _answer(job: AnyJob, data: bytes, heart: _Heart) -> Answer | Refusal | Failure:
     _limit(resource.RLIMIT_AS, _memory_limit(job, data))
     # The boundary of the process: whatever went wrong is told to the other end.
     try:
+        if isinstance(job, VideoJob):
+            return decode_segment(job, heart.beat)
+        if isinstance(job, FrameJob):
+            return decode_frame(job, heart.beat)
         return decode(job, data)
     except ImageUnreadable as refusal:
         return Refusal(refusal.reason, refusal.detail)
@@ -66,7 +105,7 @@ def _answer(job: Job, data: bytes) -> Decoded | Refusal | Failure:
         return Failure(traceback.format_exc())
 
 
-def _memory_limit(job: Job, data: bytes) -> int:
+def _memory_limit(job: AnyJob, data: bytes) -> int:
     """Return how much address space the process may have while it does a job, in bytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

@@ -127,9 +127,10 @@ def _side_by_side(
 ) -> Iterator[tuple[str, ImageRecord | None, str | None]]:
     """Yield every id that is a row's or a description's, with the row and the text's digest.
 
-    Both come in the order of their ids, so that neither need be looked up in the other.
+    Both come in the order of their ids, so that neither need be looked up in the other. Of a video
+    the first frame is described, since all have the same text.
     """
-    rows = ((record.id, record) for record in store.iterate())
+    rows = ((record.id, record) for record in store.iterate() if record.is_first)
     last: tuple[str, None] = (_AFTER_ALL, None)
     digests = descriptions.iterate_digests()
     (i, record), (j, digest) = next(rows, last), next(digests, last)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from schema.records import ImageRecord
+from schema.records import ImageRecord, first_frame_id
 
 RACY_NS = 2_000_000_000
 """A file changed again within one tick of its file system's clock keeps its size and mtime. The
@@ -19,7 +19,7 @@ class Entry:
     Attributes:
         inode: 0 where unknown.
         content: Hash of the bytes, see `schema.records.content_hash`; "" if they were not read.
-        row_id: Its row where ``state`` is "indexed", else "".
+        row_id: Its row where ``state`` is "indexed", of a video that of its first frame; else "".
         reason: Why it has no row (a `SkipReason`), else ""; ``detail`` says it to people.
         read_ns: When its bytes were read, nanoseconds since the epoch; 0 where unknown.
         scan: Number of the last scan that saw the file; 0 for none.
@@ -45,9 +45,18 @@ class Entry:
         """Whether the file may have changed after it was read without a trace in its mtime."""
         return self.read_ns != 0 and abs(self.read_ns - self.mtime_ns) < RACY_NS
 
+    @property
+    def is_video(self) -> bool:
+        """Whether it has a row for each of its frames."""
+        return self.row_id == first_frame_id(self.root, self.path)
+
     @classmethod
     def of(cls, record: ImageRecord) -> Self:
-        """Return the entry that a row tells of; nothing is known of when its file was read."""
+        """Return the entry that a row tells of; nothing is known of when its file was read.
+
+        Args:
+            record: The one that stands for its file, see `ImageRecord.is_first`.
+        """
         return cls(
             root=record.root,
             path=record.path,

@@ -1,16 +1,24 @@
 """The second half of a run: the files of a work list become rows."""
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
+from ingest.decoding import Frame
+from ingest.decoding_pool import DecodingPool
 from ingest.entries import Entry, State
+from ingest.facts import Facts
+from ingest.file_rows import row_ids
+from ingest.filming import Film, decode_frames, embed_frames, take_over
 from ingest.metadata import FileFacts, make_record
 from ingest.report import Progress, Skip, Tally
-from ingest.runner import Prepare, Runner, Task
-from ingest.stages import Kept, Outcome, Prepared, Recognised, Refused, Unrecognised
+from ingest.runner import Prepare, Runner, Task, default_workers
+from ingest.stages import Filmed, Kept, Outcome, Prepared, Recognised, Refused, Unrecognised
 from ingest.worklist import Worklist
 from ingest.writer import Kind, Result, Writer
-from schema.errors import SkipReason
+from schema.errors import ImageUnreadable, SkipReason
 from schema.records import Embedded, Vector, row_id
 from schema.store import Store
 
@@ -41,7 +49,14 @@ def index(
     with ExitStack() as at_the_end:
         # Also after a second Ctrl-C while the runner ends: it would keep the process alive.
         at_the_end.callback(writer.stop)
-        indexer = _Indexer(task, writer, store, progress, number)
+        # Segments of videos behind their first are decoded here, whoever has decoded that.
+        workers = task.workers or default_workers()
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="eidetic-decode")
+        at_the_end.callback(pool.shutdown, cancel_futures=True)
+        decoding = DecodingPool()
+        at_the_end.callback(decoding.close)
+        decode = partial(decode_frames, look=decoding.look, pool=pool, ahead=workers + 1)
+        indexer = _Indexer(task, decode, writer, store, progress, number)
         if len(work):
             indexer.run(at_the_end.enter_context(runner.preparing(task)), work)
         indexer.finish()
@@ -53,11 +68,13 @@ class _Indexer:
     def __init__(
         self,
         task: Task,
+        decode: Callable[[Filmed], Iterator[Frame]],
         writer: Writer,
         store: Store,
         progress: Progress,
         number: int,
     ) -> None:
+        self._decode = decode
         self._writer = writer
         self._store = store
         self._journal = task.journal
@@ -88,8 +105,12 @@ class _Indexer:
                 self._batch.append(outcome)
                 if len(self._batch) >= self._batch_size:
                     self._encode()
+            case Filmed():
+                self._film(outcome)
             case Kept():
                 self._aside.append(Result("unchanged", self._indexed(outcome.file)))
+            case Recognised() if outcome.source.is_video:
+                self._follow(outcome)
             case Recognised():
                 self._recognised.append(outcome)
                 if len(self._recognised) >= ASIDE:
@@ -128,11 +149,57 @@ class _Indexer:
                     self._indexed(done.file),
                     Embedded(done.describe(), vectors[done.content]),
                     malformed=done.malformed,
+                    drops=self._frames_before(done.before),
                 )
                 for done in batch
                 if done.content in vectors
             ]
         )
+
+    def _film(self, filmed: Filmed) -> None:
+        """Embed the frames of a video."""
+        film = Film(self._store, filmed.file.root, filmed.file.path)
+        try:
+            embed_frames(
+                film,
+                filmed,
+                self._decode(filmed),
+                store=self._store,
+                encoder=self._encoder,
+                batch_size=self._batch_size,
+                put=self._put_parts,
+            )
+            film.first()
+        except ImageUnreadable as refusal:
+            film.begin_anew()
+            refused = Refused(
+                filmed.item, filmed.file, filmed.before, refusal.reason, refusal.detail
+            )
+            self._hand_over([self._refuse(refused, film.stale)])
+            return
+        self._end(film, "indexed", filmed.file, filmed.first.facts)
+
+    def _follow(self, known: Recognised) -> None:
+        """Give a video that was moved or touched what its rows are to say."""
+        film = Film(self._store, known.file.root, known.file.path)
+        if take_over(film, known, store=self._store, put=self._put_parts):
+            kind: Kind = "unchanged" if known.is_own else "moved"
+            self._end(film, kind, known.file, known.facts)
+        else:
+            self._again.add(known.item)
+
+    def _end(self, film: Film, kind: Kind, file: FileFacts, facts: Facts) -> None:
+        """Drop what a video no longer has, and then write the row that stands for it."""
+        self._writer.put([Result("part", None, drops=film.stale)])
+        entry = replace(self._indexed(file), row_id=film.first().record.id)
+        self._hand_over([Result(kind, entry, film.first(), malformed=facts.malformed)])
+
+    def _put_parts(self, rows: Sequence[Embedded]) -> None:
+        self._writer.put([Result("part", None, row) for row in rows])
+
+    def _frames_before(self, before: Entry | None) -> tuple[str, ...]:
+        """Return the rows of a video that an image has replaced."""
+        return tuple(row_ids(self._store, [before])) if before and before.is_video else ()
 
     def _vectors(self, batch: list[Prepared]) -> dict[str, Vector]:
         """Embed a batch, each content once, except what was embedded before: by a run that was
@@ -194,7 +261,13 @@ class _Indexer:
             row = Embedded(described, vector)
             kind: Kind = "unchanged" if known.is_own else "moved"
             results.append(
-                Result(kind, self._indexed(known.file), row, malformed=known.facts.malformed)
+                Result(
+                    kind,
+                    self._indexed(known.file),
+                    row,
+                    malformed=known.facts.malformed,
+                    drops=self._frames_before(known.before),
+                )
             )
         self._hand_over(results)
 
@@ -210,7 +283,12 @@ class _Indexer:
     def _indexed(self, file: FileFacts) -> Entry:
         return _entry(file, self._number, "indexed")
 
-    def _refuse(self, refused: Refused) -> Result:
+    def _refuse(self, refused: Refused, written: tuple[str, ...] = ()) -> Result:
+        """Return the end of a file that cannot be used.
+
+        Args:
+            written: Rows that it had, or was given before that was known.
+        """
         before, found = refused.before, refused.item.file
         skip = Skip.of(refused.item.location, refused.reason, refused.detail)
         if refused.reason is SkipReason.VANISHED:
@@ -231,7 +309,8 @@ class _Indexer:
             sidecar_ns=found.sidecar_ns,
         )
         entry = _entry(file, self._number, "skipped", refused.reason.value, refused.detail)
-        return Result("skipped", entry, skip=skip, drop=indexed.row_id if indexed else "")
+        drops = written or tuple(row_ids(self._store, [indexed]) if indexed else ())
+        return Result("skipped", entry, skip=skip, drops=drops)
 
 
 def _may_be_as_before(refused: Refused, indexed: Entry) -> bool:
@@ -240,7 +319,9 @@ def _may_be_as_before(refused: Refused, indexed: Entry) -> bool:
         case SkipReason.UNREADABLE:
             return True
         case SkipReason.MISSING_PLUGIN:
-            return refused.file is not None and refused.file.content == indexed.content
+            content = refused.file.content if refused.file else ""
+            # A video is not even read where none can be decoded.
+            return content == indexed.content or (indexed.is_video and not content)
     return False
 
 

@@ -26,7 +26,7 @@ from schema.records import ImageRecord, Vector
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the tables, raised also when more formats are read: a journal of another layout is
 rebuilt, and files skipped for their format are tried again."""
 
@@ -135,8 +135,8 @@ class Journal(Closing):
             return self._get("complete") != "1"
 
     def rebuild(self, records: Iterable[ImageRecord]) -> int:
-        """Enter every row of the store, and return how many; nothing is read from the files."""
-        rows = (record for record in records if record.view == "photo")
+        """Enter the file of every row, and return how many; nothing is read from the files."""
+        rows = (record for record in records if record.is_first)
         count = 0
         while page := list(islice(rows, ROWS_PER_TRANSACTION)):
             self.record([Entry.of(record) for record in page])

@@ -6,7 +6,7 @@ In two halves. `read_facts` parses what strangers wrote, and needs nothing but t
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
@@ -125,6 +125,27 @@ def make_record(
         tags=facts.tags,
         labels=labels,
         text=_join(path_words(file.path), "\n".join(distinct(word for word in words if word))),
+        phash=phash,
+    )
+
+
+def make_frame_record(
+    film: ImageRecord, offset_ms: int, *, width: int, height: int, phash: int | None
+) -> ImageRecord:
+    """Return the record of one frame of a video.
+
+    Args:
+        film: What `make_record` says of the file.
+        offset_ms: The frame's time; so much later than the video was begun it was taken.
+    """
+    return replace(
+        film,
+        id=row_id(film.root, film.path, "frame", offset_ms),
+        view="frame",
+        offset_ms=offset_ms,
+        taken_at=None if film.taken_at is None else film.taken_at + offset_ms,
+        width=width,
+        height=height,
         phash=phash,
     )
 

@@ -28,11 +28,18 @@ JUNK = frozenset(
 """Entries that systems and programs make beside images, and that hold copies or no images."""
 
 
+VIDEOS = frozenset({
+    "3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "insv", "m2t", "m2ts", "m2v", "m4v", "mk3d",
+    "mkv", "mov", "mp4", "mpe", "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "vob", "webm",
+    "wmv",
+})  # fmt: skip
+"""Extensions, in lower case, of videos whose frames are indexed where they are files of a folder; a
+listing of another kind (a bucket, a packed file) passes them over."""
+
 NOT_IMAGES = frozenset({
-    # Videos.
-    "3g2", "3gp", "asf", "avi", "braw", "divx", "dv", "f4v", "flv", "insv", "lrv", "m2t",
-    "m2ts", "m2v", "m4v", "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mts",
-    "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "thm", "tod", "ts", "vob", "webm", "wmv", "wtv",
+    # Videos that FFmpeg does not read, small copies that cameras write beside others, and
+    # extensions that mostly stand for something else.
+    "braw", "dv", "lrv", "mod", "rm", "rmvb", "thm", "tod", "ts", "wtv",
     # Sound.
     "aac", "ac3", "aif", "aiff", "amr", "ape", "au", "caf", "dsf", "flac", "m3u", "m3u8", "m4a",
     "m4b", "m4p", "mid", "midi", "mka", "mp2", "mp3", "oga", "ogg", "opus", "pls", "ra", "wav",
@@ -84,9 +91,15 @@ def is_passed_over(name: str) -> bool:
 
 
 def is_candidate(name: str) -> bool:
-    """Whether a file of this name may be an image."""
+    """Whether a file of this name, in a folder, may be an image or a video."""
     _, dot, extension = name.rpartition(".")
     return not dot or extension.lower() not in NOT_IMAGES
+
+
+def is_image_candidate(name: str) -> bool:
+    """Whether a file of this name may be an image: all that is read where files are no folder's."""
+    _, dot, extension = name.rpartition(".")
+    return is_candidate(name) and (not dot or extension.lower() not in VIDEOS)
 
 
 def compile_excluded(patterns: Iterable[str]) -> Excluded:

@@ -6,6 +6,7 @@ is for `eidetic.originals` to say.
 """
 
 from contextlib import suppress
+from pathlib import Path
 
 from embed.images import MAX_FILE_BYTES
 from ingest.filesystems import Filesystem
@@ -57,6 +58,8 @@ class Originals(Closing):
         if root.packed[0]:
             return self._of_packed(root).read(record.path)
         item = WorkItem(root, FoundFile(record.path, record.size_bytes, record.mtime_ns, 0))
+        if record.view == "frame" and root.is_local:
+            return _read_video(item)
         try:
             contents = read_file(item) if root.is_local else self._of_remote(root).read(item)
         except ImageUnreadable as error:
@@ -119,6 +122,21 @@ class _Packed:
                 if not isinstance(member, Unwalkable):
                     self._sizes[member.path] = member.size_bytes
         return container
+
+
+def _read_video(item: WorkItem) -> bytes:
+    try:
+        with Path(item.location).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise _gone() from error
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageUnreadable(
+            SkipReason.TOO_LARGE,
+            f"the video has more than {MAX_FILE_BYTES:,} bytes, too many to be held at once; copy "
+            "or link the file itself",
+        )
+    return data
 
 
 def _gone() -> ImageUnreadable:

@@ -151,7 +151,7 @@ def _nothing_usable(scopes: Sequence[Scope], report: IngestReport) -> str:
     if not report.skips:
         return (
             f"{places}: no file that may be an image; give a folder with images (hidden files, "
-            "videos, documents and the like are passed over)"
+            "documents, sound and the like are passed over)"
         )
     first = report.skips[0]
     return (

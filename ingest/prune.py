@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import chain, islice
 
+from ingest.file_rows import row_ids
 from ingest.journal import Journal
 from ingest.report import Tally
 from ingest.scopes import Scope
@@ -51,11 +52,11 @@ def prune(
             continue
         gone = chain.from_iterable(journal.gone(root.id, part, number) for part in scope.parts)
         while step := list(islice(gone, ROWS_PER_STEP)):
-            rows = [entry.row_id for entry in step if entry.state == "indexed"]
+            indexed = [entry for entry in step if entry.state == "indexed"]
             paths = [entry.path for entry in step]
-            if rows:
+            if indexed:
                 journal.doubt(root.id, paths)
-                store.delete(rows)
+                store.delete(row_ids(store, indexed))
             journal.forget(root.id, paths)
-            tally.removed += len(rows)
+            tally.removed += len(indexed)
     return refusals

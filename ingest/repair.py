@@ -11,7 +11,7 @@ from itertools import groupby
 from ingest.audit import Audit, Finding, Kind
 from ingest.journal import Journal
 from ingest.prune import HANDFUL
-from schema.records import row_id
+from schema.records import first_frame_id, row_id
 from schema.store import Store
 
 
@@ -57,6 +57,11 @@ def repair(
             Kind.ROWLESS,
             _drop_rows(audit, store, journal, Kind.ROWLESS),
             "entries without a row were dropped; the next ingest embeds their files",
+        ),
+        (
+            Kind.PARTIAL,
+            _drop_rows(audit, store, journal, Kind.PARTIAL),
+            "frames of videos without their first were dropped; the next ingest completes them",
         ),
         (Kind.UNJOURNALED, _enter(audit, store, journal), "rows were entered in the journal"),
     )
@@ -104,8 +109,9 @@ def _drop_doubles(audit: Audit, store: Store, journal: Journal) -> int:
     count = 0
     for page in audit.findings(Kind.DOUBLE):
         store.delete([found.row_id for found in page])
-        own = store.get([row_id(found.root, found.path) for found in page])
-        _forget(journal, [f for f in page if row_id(f.root, f.path) not in own])
+        right = {f: (row_id(f.root, f.path), first_frame_id(f.root, f.path)) for f in page}
+        own = store.get([each for ids in right.values() for each in ids])
+        _forget(journal, [f for f, ids in right.items() if own.keys().isdisjoint(ids)])
         count += len(page)
     return count
 

@@ -40,10 +40,11 @@ class IngestReport:
 
     Attributes:
         scanned: Files that may be images, and whatever could not be looked at.
-        indexed: Images embedded, new or changed.
-        unchanged: Images whose row stays, those with only a new date among them.
-        moved: Images whose vector came from another file of the same bytes.
-        removed: Rows that were dropped: their files are gone, or hold no readable image any more.
+        indexed: Images and videos embedded, new or changed.
+        frames: Rows of frames of videos that were written.
+        unchanged: Files whose rows stay, those with only a new date among them.
+        moved: Files whose vectors came from another file of the same bytes.
+        removed: Files whose rows were dropped: they are gone, or hold no readable image any more.
         skipped: Files without a row; ``skips`` names each.
         cut_values: Metadata values that were cut to fit their field.
         malformed_values: Metadata values that are there and cannot be used; what they would have
@@ -56,6 +57,7 @@ class IngestReport:
     unchanged: int
     moved: int
     removed: int
+    frames: int
     skipped: int
     skips: tuple[Skip, ...]
     cut_values: int
@@ -71,6 +73,7 @@ class IngestReport:
             "unchanged": self.unchanged,
             "moved": self.moved,
             "removed": self.removed,
+            "frames": self.frames,
             "skipped": self.skipped,
             "skips": [
                 {"path": skip.path, "reason": skip.reason.value, "detail": skip.detail}
@@ -90,6 +93,7 @@ class Tally:
     unchanged: int = 0
     moved: int = 0
     removed: int = 0
+    frames: int = 0
     cut_values: int = 0
     malformed_values: int = 0
     skips: list[Skip] = field(default_factory=list)
@@ -102,6 +106,7 @@ class Tally:
             unchanged=self.unchanged,
             moved=self.moved,
             removed=self.removed,
+            frames=self.frames,
             skipped=len(self.skips),
             skips=tuple(sorted(self.skips, key=lambda skip: skip.path)),
             cut_values=self.cut_values,

@@ -5,14 +5,14 @@ touches an image's bytes runs in processes of its own, see `ingest.decoding_pool
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from embed.encoder import Encoder
 from embed.resizing import Pixels, Resizing
-from ingest.decoding import Decoded, Job
+from ingest.decoding import Decoded, Job, Segment, VideoJob
 from ingest.decoding_pool import DecodingPool
 from ingest.entries import Entry
 from ingest.facts import Facts
@@ -30,12 +30,14 @@ class Prepared:
     Attributes:
         decoded: Its pixels are there until they are embedded.
         vector: Shape (dim,), float32; None where it is not embedded yet.
+        before: What was known of the file.
     """
 
     item: WorkItem
     file: FileFacts
     decoded: Decoded
     vector: Vector | None = None
+    before: Entry | None = None
 
     @property
     def content(self) -> str:
@@ -64,6 +66,25 @@ class Prepared:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Filmed:
+    """A video whose frames are to be embedded.
+
+    Attributes:
+        record: Of the file as a whole, to make those of its frames from.
+        job: Of its first segment, to make those of the others from.
+        first: What became of the first segment.
+        before: What was known of the file.
+    """
+
+    item: WorkItem
+    file: FileFacts
+    record: ImageRecord
+    job: VideoJob
+    first: Segment
+    before: Entry | None
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A file whose own row says already all that there is to say of it."""
@@ -79,17 +100,19 @@ class Recognised:
     Attributes:
         source: What the journal says of the file that has the row.
         facts: What the file and its sidecar say by now.
+        before: What was known of the file itself.
     """
 
     item: WorkItem
     file: FileFacts
     source: Entry
     facts: Facts
+    before: Entry | None = None
 
     @property
     def is_own(self) -> bool:
         """Whether the row is the file's own."""
-        return self.source.row_id == row_id(self.file.root, self.file.path)
+        return _is_own(self.source, self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +138,7 @@ class Unrecognised:
     item: WorkItem
 
 
-Outcome = Prepared | Kept | Recognised | Refused | Unrecognised
+Outcome = Prepared | Filmed | Kept | Recognised | Refused | Unrecognised
 
 Reader = Callable[[WorkItem], FileContents]
 """Gives the bytes of an item, see `ingest.sources.Source.read`."""
@@ -182,11 +205,15 @@ class Preparer:
             if found.refusal is not None:
                 raise found.refusal
             source = self._row_of(file, before) if recognise else None
-            if source is None:
-                return Prepared(item, file, self._decode(item, found, self._preparation.resizing))
-            if _says_it_all(source, file):
+            if source is not None and _says_it_all(source, file):
                 return Kept(item, file)
-            return Recognised(item, file, source, self._decode(item, found, None).facts)
+            if found.video:
+                return self._film(item, found, source, before)
+            if source is None:
+                decoded = self._decode(item, found, self._preparation.resizing)
+                return Prepared(item, file, decoded, before=before)
+            facts = self._decode(item, found, None).facts
+            return Recognised(item, file, source, facts, before)
         except ImageUnreadable as refusal:
             return Refused(item, file, before, refusal.reason, refusal.detail)
 
@@ -196,6 +223,21 @@ class Preparer:
             return before
         return self._known.find_content(file.content)
 
+    def _film(
+        self, item: WorkItem, found: FileContents, source: Entry | None, before: Entry | None
+    ) -> Filmed | Recognised:
+        resizing = self._preparation.resizing if source is None else None
+        job = VideoJob(
+            item.location, found.video, found.sidecar, resizing, self._preparation.max_pixels
+        )
+        first = self._decoding.look(job)
+        if source is not None:
+            return Recognised(item, found.file, source, first.facts, before)
+        record = make_record(
+            found.file, first.facts, width=0, height=0, format=found.video, phash=None
+        )
+        return Filmed(item, found.file, record, replace(job, plan=first.plan), first, before)
+
     def _decode(self, item: WorkItem, found: FileContents, resizing: Resizing | None) -> Decoded:
         job = Job(
             found.sidecar, resizing, self._preparation.image_size, self._preparation.max_pixels
@@ -203,10 +245,17 @@ class Preparer:
         return self._decoding.decode(job, found.data, name=item.location)
 
 
+def _is_own(source: Entry, file: FileFacts) -> bool:
+    """Whether an entry is a file's own, and its row has the id of its place."""
+    place = (source.root, source.path)
+    has_id = source.is_video or source.row_id == row_id(*place)
+    return has_id and place == (file.root, file.path)
+
+
 def _says_it_all(source: Entry, file: FileFacts) -> bool:
     """Whether a row is the file's own, and was made of it and its sidecar as they are."""
     said = (source.size_bytes, source.mtime_ns, source.sidecar_ns)
-    return source.row_id == row_id(file.root, file.path) and said == (
+    return _is_own(source, file) and said == (
         file.size_bytes,
         file.mtime_ns,
         file.sidecar_ns,
@@ -219,7 +268,7 @@ Out = TypeVar("Out")
 
 def map_ahead(
     function: Callable[[In], Out], items: Iterable[In], pool: Executor, look_ahead: int
-) -> Iterator[Out]:
+) -> Generator[Out, None, None]:
     """Yield the results in the order of the items, with at most ``look_ahead`` begun or waiting.
 
     In order, so that two runs make the same batches. When the iteration stops early, what has

@@ -24,17 +24,17 @@ from schema.store import Store
 WAITING_BATCHES = 2
 """Batches that wait while others are written: two smooth a slow moment of the store."""
 
-Kind = Literal["indexed", "unchanged", "moved", "skipped"]
+Kind = Literal["indexed", "unchanged", "moved", "skipped", "part"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """The end of one file's way.
+    """The end of one file's way, or of a part of it ("part"): frames of a video that goes on.
 
     Attributes:
         row: What to write, None if the row stays as it is or there is none.
         entry: What the journal is to say; None to leave it as it is.
-        drop: Id of a row that is no longer true, or "".
+        drops: Ids of rows that are no longer true.
         malformed: Metadata values of the file that could not be used.
     """
 
@@ -42,8 +42,14 @@ class Result:
     entry: Entry | None
     row: Embedded | None = None
     skip: Skip | None = None
-    drop: str = ""
+    drops: tuple[str, ...] = ()
     malformed: int = 0
+
+    @property
+    def stands_for_frames(self) -> bool:
+        """Whether it holds the first frame of a video, which is written after all others."""
+        record = self.row.record if self.row is not None else None
+        return record is not None and record.view == "frame" and record.is_first
 
 
 class Writer:
@@ -101,10 +107,13 @@ class Writer:
     def _begin(self, results: Sequence[Result], flights: Flights) -> None:
         if len(self._under_way) >= self._store.writes_at_once:
             self._settle(*self._under_way.popleft())
-        if any(result.drop for result in results):
+        if any(result.drops or result.stands_for_frames for result in results):
             # What the journal is told before a row goes must not be overtaken by what it is yet
-            # to be told of earlier batches.
+            # to be told of earlier batches; and a video's first frame says that the others are
+            # there.
             self._settle_all()
+            if self._failure is not None:
+                return
         ids = [result.row.record.id for result in results if result.row is not None]
         written = flights.start(ids, partial(self._write, results))
         self._under_way.append((results, written))
@@ -113,8 +122,8 @@ class Writer:
     def _write(self, results: Sequence[Result]) -> int:
         """Change the store; return how many values were cut to fit."""
         rows = [result.row for result in results if result.row is not None]
-        refused = [result.entry for result in results if result.drop and result.entry]
-        drops = [result.drop for result in results if result.drop]
+        refused = [result.entry for result in results if result.drops and result.entry]
+        drops = [row for result in results for row in result.drops]
         cut = self._store.upsert(rows) if rows else 0
         if drops:
             for entry in refused:
@@ -139,9 +148,11 @@ class Writer:
     def _record(self, results: Sequence[Result], cut_values: int) -> None:
         """Tell the journal and the tally of a batch that is written."""
         self._tally.cut_values += cut_values
-        drops = [result.drop for result in results if result.drop]
         self._journal.record([result.entry for result in results if result.entry is not None])
-        self._tally.removed += len(drops)
+        self._tally.frames += sum(
+            result.row is not None and result.row.record.view == "frame" for result in results
+        )
+        self._tally.removed += sum(bool(r.drops) and r.kind == "skipped" for r in results)
         self._tally.malformed_values += sum(result.malformed for result in results)
         for result in results:
             match result.kind:

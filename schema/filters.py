@@ -171,6 +171,32 @@ class InFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class OfFile:
+    """A row of one file: its only one, or one of its frames.
+
+    Attributes:
+        root: Id of the file's root; ``path`` is relative to it, POSIX.
+    """
+
+    root: str
+    path: str
+
+    @property
+    def expression(self) -> str:
+        root, path = quote(self.root), quote(self.path)
+        if root is None:
+            return ""
+        return f"root == {root}" if path is None else f"(root == {root} and path == {path})"
+
+    @property
+    def is_exact(self) -> bool:
+        return quote(self.root) is not None and quote(self.path) is not None
+
+    def matches(self, record: ImageRecord) -> bool:
+        return (record.root, record.path) == (self.root, self.path)
+
+
+@dataclass(frozen=True, slots=True)
 class Near:
     """A position at most ``radius_km`` from another along the great circle.
 

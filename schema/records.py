@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 View = Literal["photo", "frame", "crop"]
 
-TakenFrom = Literal["exif", "xmp", "iptc", "name", "file"]
-"""Who says when an image was taken: metadata in the file or beside it, the file's name, or only the
-file's modification time."""
+TakenFrom = Literal["exif", "xmp", "iptc", "video", "name", "file"]
+"""Who says when an image was taken: metadata in the file or beside it ("video" for a video's own),
+the file's name, or only the file's modification time."""
 
 Vector = NDArray[np.float32]
 """One embedding: shape (dim,), float32, unit L2 norm."""
@@ -32,9 +32,19 @@ def row_id(root: str, path: str, view: View = "photo", offset_ms: int = 0) -> st
     return blake2b(key.encode(), digest_size=20).hexdigest()
 
 
+def first_frame_id(root: str, path: str) -> str:
+    """Return the key of the row that a video has for certain, see `ImageRecord.is_first`."""
+    return row_id(root, path, "frame", 0)
+
+
 def content_hash(data: bytes) -> str:
     """Return 32 hex digits of blake2b-128 over a file's bytes."""
-    return blake2b(data, digest_size=16).hexdigest()
+    return new_content_hash(data).hexdigest()
+
+
+def new_content_hash(data: bytes = b"") -> blake2b:
+    """Return the hash of `content_hash`, to be fed with a file's bytes piece by piece."""
+    return blake2b(data, digest_size=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,14 @@ class ImageRecord:
     def name(self) -> str:
         """The file name, with its extension."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it stands for its file: a photo, or a video's first frame, written last of all.
+
+        Where it is, the other frames of the same content are.
+        """
+        return self.view == "photo" or (self.view == "frame" and self.offset_ms == 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""An answer arranged for people: bursts folded, hits that differ first."""
+"""An answer arranged for people: videos and bursts folded, hits that differ first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from search.calibration import Calibration
 from search.carried import with_vectors
 from search.diversity import POOL, check_diversity, diversify
 from search.engine import LoadEncoder, answer
-from search.folding import Fold, fold
+from search.folding import Fold, fold, fold_videos
 from search.query import Query
 from search.relevance import Judged
 
@@ -62,15 +62,12 @@ def arranged_answer(
 ) -> list[Shown]:
     """Return what a query asks for, see `search.engine.answer`, arranged.
 
-    k and the offset count the hits that are shown. Pages join: each is cut out of one order, which
-    does not depend on the page.
+    Moments of one video are always folded under the best of them. k and the offset count the hits
+    that are shown. Pages join: each is cut out of one order, which does not depend on the page.
 
     Raises:
         UsageError: Hits that differ are asked for and there is nothing to look for.
     """
-    if arrangement == Arrangement():
-        hits = answer(query, store=store, encoder=encoder, calibration=calibration)
-        return [Shown(hit) for hit in hits]
     if arrangement.diversity is not None and not query.terms:
         raise UsageError(
             "rows that filters alone choose are listed by date and have no relevance to weigh "
@@ -96,21 +93,29 @@ def _fetch(
     encoder: LoadEncoder,
     calibration: Calibration | None,
 ) -> tuple[list[Found], list[Fold], list[Vector]]:
-    """Return hits enough to show so many, how they are folded, and their vectors."""
-    asked = max(ceil(FETCHED_PER_SHOWN * needed), MIN_FETCHED) if arrangement.fold else needed
+    """Return hits enough to show so many, how they are folded, and their vectors if they count."""
+    more = max(ceil(FETCHED_PER_SHOWN * needed), MIN_FETCHED)
+    asked = more if arrangement.fold else needed
     while True:
         # More than the store can give is refused there, for what was asked for and no more.
         asked = max(min(asked, MAX_LIMIT), query.offset + query.k)
         wider = replace(query, k=asked, offset=0)
         hits = answer(wider, store=store, encoder=encoder, calibration=calibration)
-        found, vectors = _with_vectors(hits, store)
+        found: list[Found] = list(hits)
+        vectors: list[Vector] = []
+        if arrangement != Arrangement():
+            found, vectors = _with_vectors(hits, store)
+        records = [_record(hit) for hit in found]
         if arrangement.fold and found:
-            folds = fold([_record(hit) for hit in found], np.stack(vectors))
+            folds = fold(records, np.stack(vectors))
         else:
-            folds = [Fold(place, []) for place in range(len(found))]
-        if len(folds) >= needed or len(hits) < asked or asked >= MAX_LIMIT:
+            folds = fold_videos(records)
+        is_whole = len(hits) < asked or asked >= MAX_LIMIT
+        # Where there are videos, some of their other moments are wanted too.
+        is_enough = asked >= more or all(record.view != "frame" for record in records)
+        if is_whole or (is_enough and len(folds) >= needed):
             return found, folds, vectors
-        asked *= GROWTH
+        asked = max(more, asked * GROWTH) if len(folds) < needed else more
 
 
 def _with_vectors(hits: Sequence[Found], store: Store) -> tuple[list[Found], list[Vector]]:

@@ -3,7 +3,8 @@
 A hit is folded under a better one with which it has the same bytes; or nearly the same hash and
 vector, as in `search.duplicates`; or that was taken by the same camera within `BURST_MS` and looks
 much like it. Everything under a hit is like that hit itself, never only like another one below it;
-so what is shown does not depend on how far down the hits are looked at.
+so what is shown does not depend on how far down the hits are looked at. Moments of one video always
+fold under the best of them, whatever they show: a file is shown once.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,24 @@ class Fold:
     folded: list[int]
 
 
+def fold_videos(records: Sequence[ImageRecord]) -> list[Fold]:
+    """Return the hits to show, in their order, with the other moments of a video under its best.
+
+    Args:
+        records: In the order of their ranks.
+    """
+    folds: list[Fold] = []
+    videos: dict[tuple[str, str], Fold] = {}
+    for place, record in enumerate(records):
+        if record.view == "frame" and (video := videos.get((record.root, record.path))):
+            video.folded.append(place)
+            continue
+        folds.append(Fold(place, []))
+        if record.view == "frame":
+            videos[record.root, record.path] = folds[-1]
+    return folds
+
+
 def fold(records: Sequence[ImageRecord], vectors: Vectors) -> list[Fold]:
     """Return the hits to show, in their order, with those folded under them.
 
@@ -40,14 +59,21 @@ def fold(records: Sequence[ImageRecord], vectors: Vectors) -> list[Fold]:
     """
     folds: list[Fold] = []
     heads = np.empty_like(vectors)
+    videos: dict[tuple[str, str], Fold] = {}
     for place, record in enumerate(records):
-        scores = heads[: len(folds)] @ vectors[place]
-        head = _find_head(record, records, folds, scores)
+        video = (record.root, record.path) if record.view == "frame" else None
+        head = videos.get(video) if video else None
+        if head is None:
+            scores = heads[: len(folds)] @ vectors[place]
+            head = _find_head(record, records, folds, scores)
         if head is None:
             heads[len(folds)] = vectors[place]
-            folds.append(Fold(place, []))
+            head = Fold(place, [])
+            folds.append(head)
         else:
             head.folded.append(place)
+        if video:
+            videos.setdefault(video, head)
     return folds
 
 
@@ -78,8 +104,6 @@ def _same_hash(one: ImageRecord, other: ImageRecord) -> bool:
 
 
 def _one_burst(one: ImageRecord, other: ImageRecord) -> bool:
-    if (one.root, one.path) == (other.root, other.path):
-        return abs(one.offset_ms - other.offset_ms) <= BURST_MS
     if one.taken_at is None or other.taken_at is None:
         return False
     if "file" in (one.taken_from, other.taken_from):

@@ -6,7 +6,7 @@ from schema.records import ImageRecord
 
 Quality = tuple[int, bool, float, int, str, str]
 
-OWN_DATES = frozenset({"exif", "xmp", "iptc"})
+OWN_DATES = frozenset({"exif", "xmp", "iptc", "video"})
 
 WORTH_OF_A_BYTE: Mapping[str, float] = {
     "heic": 2.0, "heif": 2.0, "avif": 2.0, "jxl": 2.0, "webp": 1.5, "jpeg": 1.0, "gif": 0.1,

@@ -252,6 +252,8 @@ def _show(
     would = "would be " if dry_run else ""
     names = ("scanned", "indexed", "unchanged", "moved", "removed", "skipped")
     print_facts((name if name == "scanned" else would + name, f"{facts[name]:,}") for name in names)
+    if report.frames and not dry_run:
+        typer.echo(f"{report.frames:,} frames of videos were written", err=True)
     if report.cut_values:
         typer.echo(f"{report.cut_values:,} metadata values were cut to fit", err=True)
     if report.malformed_values:

@@ -50,8 +50,8 @@ Open = Annotated[
     bool,
     typer.Option(
         "--open",
-        help=f"Also open the first {OPENED_AT_MOST} images with the desktop's programs, or the "
-        "gallery if there is one.",
+        help=f"Also open the first {OPENED_AT_MOST} images with the desktop's programs (a video at "
+        "its moment with mpv or vlc, where they are installed), or the gallery if there is one.",
     ),
 ]
 
@@ -191,11 +191,13 @@ class Ready:
     def _open(self, hits: "Hits") -> None:
         from eidetic.cli.opener import open_all
 
+        moments: dict[str, int] = {}
         if self.wanted.gallery is not None:
             targets = [os.path.abspath(self.wanted.gallery)]  # noqa: PTH100
         else:
             first = hits[:OPENED_AT_MOST]
             targets = [hit.path for hit in first if _can_be_opened(hit)]
+            moments = {hit.path: hit.record.offset_ms for hit in first}
             for hit in first:
                 if not _can_be_opened(hit):
                     typer.echo(
@@ -203,7 +205,7 @@ class Ready:
                         "any more; use --gallery or --copy-to",
                         err=True,
                     )
-        for target, reason in open_all(self.opener, targets):
+        for target, reason in open_all(self.opener, targets, moments):
             typer.echo(f"not opened: {printable(target)}: {reason}", err=True)
 
 

@@ -34,9 +34,9 @@ def print_hits(hits: "Hits", *, json: bool, paths: bool, null: bool) -> None:
         typer.echo("no image in the archive matches", err=True)
     else:
         print_table(
-            ("rank", "score", "", "path", "folded", "taken", "camera", "size"),
+            ("rank", "score", "", "path", "moment", "folded", "taken", "camera", "size"),
             [_hit_cells(hit) for hit in hits],
-            right=("rank", "score", "size"),
+            right=("rank", "score", "moment", "size"),
             fold="path",
             dim=[hit.likely is False for hit in hits],
         )
@@ -107,7 +107,7 @@ def human_bytes(size: int) -> str:
 
 
 def _hit_cells(hit: "Hit") -> tuple[str, ...]:
-    from eidetic.results import capture_time
+    from eidetic.results import capture_time, moment
 
     record = hit.record
     size = f"{record.width} x {record.height}"
@@ -116,6 +116,7 @@ def _hit_cells(hit: "Hit") -> tuple[str, ...]:
         "" if hit.score is None else f"{hit.score:.3f}",
         "weak" if hit.likely is False else "",
         printable(hit.path),
+        moment(record),
         f"+{len(hit.folded)}" if hit.folded else "",
         capture_time(record),
         record.camera or "",

@@ -64,12 +64,13 @@ def coordinates(record: "ImageRecord") -> str:
 
 
 def _row(record: "ImageRecord") -> Iterator[tuple[str, str]]:
+    from eidetic.results import moment
+
     size = human_bytes(record.size_bytes)
     yield "id", record.id
     yield "root", record.root
     yield "image", f"{record.format}, {record.width} x {record.height} pixels, {size}"
-    if record.view != "photo":
-        yield "view", f"{record.view} at {record.offset_ms / 1000:.3f} s"
+    yield "moment", moment(record)
     yield "taken", taken(record)
     yield "camera", record.camera or ""
     yield "lens", record.lens or ""

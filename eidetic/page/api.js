@@ -86,4 +86,6 @@ export async function zip(ids) {
 
 export const thumbnailUrl = (id, size) => `/api/images/${id}/thumbnail?size=${size}`;
 export const shownUrl = (id) => `/api/images/${id}/original?as=auto`;
+/** A video's file, to be played from a moment on. */
+export const playedUrl = (id, ms) => `/api/images/${id}/original#t=${ms / 1000}`;
 export const fileUrl = (id) => `/api/images/${id}/original?download=true`;

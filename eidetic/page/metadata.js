@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { bytes, clock, number, t } from "./language.js";
 import { toggleFilter } from "./query.js";
 import * as state from "./state.js";
-import { nameOf, visible } from "./text.js";
+import { nameOf, timeOf, visible } from "./text.js";
 import { html, useEffect, useState } from "./view.js";
 
 const MOST_PATHS = 10;
@@ -27,6 +27,10 @@ export function Metadata({ hit }) {
     return () => asking.abort();
   }, [hit.id]);
 
+  const folded = hit.folded ?? [];
+  const isMoment = (each) => hit.view === "frame" && each.view === "frame" && each.path === hit.path;
+  const moments = folded.filter(isMoment).sort((a, b) => a.offset_ms - b.offset_ms);
+  const others = folded.filter((each) => !isMoment(each));
   const facts = [
     ["meta.name", html`<bdi>${visible(nameOf(hit.path))}</bdi>`],
     ["meta.path", html`<bdi class="path" dir="ltr">${visible(hit.path)}</bdi>`],
@@ -41,7 +45,9 @@ export function Metadata({ hit }) {
     ["meta.rating", hit.rating > 0 ? t("meta.stars", { n: hit.rating }) : hit.rating === -1 ? t("meta.rejected") : ""],
     ["meta.tags", hit.tags?.length ? html`<${Tags} tags=${hit.tags} />` : ""],
     ["meta.score", hit.score === null ? "" : html`<bdi dir="ltr">${number(hit.score, SCORE)}</bdi>`],
-    ["meta.folded", hit.folded?.length ? paths(hit.folded) : ""],
+    ["meta.moment", hit.view === "frame" ? html`<bdi dir="ltr">${timeOf(hit.offset_ms)}</bdi>` : ""],
+    ["meta.moments", moments.length ? html`<${Moments} frames=${moments} />` : ""],
+    ["meta.folded", others.length ? paths(others) : ""],
     ["meta.same", known?.same_content.length ? paths(known.same_content) : ""],
     ["meta.text", known?.row?.text ? html`<span class="words" dir="auto">${visible(known.row.text.replaceAll("\n", " · "))}</span>` : ""],
   ];
@@ -54,6 +60,15 @@ export function Metadata({ hit }) {
 function Tags({ tags }) {
   const narrow = (tag) => go({ text: toggleFilter(state.draft.value, "tag", tag) });
   return html`${tags.map((tag) => html`<button key=${tag} class="tag" onClick=${() => narrow(tag)}><bdi>${visible(tag)}</bdi></button>`)}`;
+}
+
+/** Other moments of the same video, to play from. */
+function Moments({ frames }) {
+  const play = (frame) => {
+    const film = document.querySelector(".film");
+    if (film) film.currentTime = frame.offset_ms / 1000;
+  };
+  return html`${frames.map((frame) => html`<button key=${frame.id} class="tag" onClick=${() => play(frame)}><bdi dir="ltr">${timeOf(frame.offset_ms)}</bdi></button>`)}`;
 }
 
 function taken(hit) {

@@ -16,3 +16,11 @@ export function visible(text) {
 export function nameOf(path) {
   return path.slice(path.lastIndexOf("/") + 1);
 }
+
+/** Return a moment of a video, "1:23" or "1:02:03". */
+export function timeOf(ms) {
+  const seconds = Math.floor(ms / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (value) => String(value).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}

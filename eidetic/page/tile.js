@@ -6,7 +6,7 @@ import { Icon } from "./icons.js";
 import { clock, number, t } from "./language.js";
 import { toggle } from "./selection.js";
 import * as state from "./state.js";
-import { nameOf, visible } from "./text.js";
+import { nameOf, timeOf, visible } from "./text.js";
 import { html, useState } from "./view.js";
 
 // Longer sides that the server makes, pixels.
@@ -22,11 +22,12 @@ export function Tile({ hit, index, box, onOpen }) {
   const stop = state.current.value === index ? 0 : -1;
   const name = visible(nameOf(hit.path));
   const date = hit.taken_at === null ? "" : clock(hit.taken_at);
+  const time = hit.view === "frame" ? timeOf(hit.offset_ms) : "";
   const place = { insetInlineStart: `${box.start}px`, top: `${box.top}px` };
   const size = { width: `${box.width}px`, height: `${box.height}px` };
   const folded = hit.folded?.length ?? 0;
   return html`<li class=${isSelected ? "tile selected" : "tile"} style=${{ ...place, ...size }}>
-    <button class="open" data-hit=${index} tabindex=${stop} draggable="true" aria-label=${[name, date].filter(Boolean).join(", ")}
+    <button class="open" data-hit=${index} tabindex=${stop} draggable="true" aria-label=${[name, time, date].filter(Boolean).join(", ")}
       title=${name} onClick=${onOpen} onFocus=${() => { state.current.value = index; }}
       onDragStart=${(event) => event.dataTransfer.setData(DRAGGED, hit.id)}>
       ${isMissing
@@ -36,7 +37,7 @@ export function Tile({ hit, index, box, onOpen }) {
     </button>
     ${folded > 0 && html`<span class="folded" title=${t("tile.folded", { n: folded })}>
       <span aria-hidden="true">+${number(folded)}</span><span class="hidden">${t("tile.folded", { n: folded })}</span></span>`}
-    ${hit.view === "frame" && html`<span class="time">${timeOf(hit.offset_ms)}</span>`}
+    ${time && html`<span class="time" aria-hidden="true">${time}</span>`}
     <button class="check" role="checkbox" aria-checked=${String(isSelected)} tabindex=${stop}
       aria-label=${t("tile.select", { name })} onClick=${() => toggle(index)}><${Icon} name="check" /></button>
     <span class="acts">
@@ -59,7 +60,3 @@ function sources(hit) {
     .join(", ");
 }
 
-function timeOf(offset) {
-  const seconds = Math.floor(offset / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-}

@@ -1,7 +1,7 @@
 // One image, large, over everything else.
 
 import { addRow, closeView } from "./address.js";
-import { fileUrl, shownUrl, thumbnailUrl } from "./api.js";
+import { fileUrl, playedUrl, shownUrl, thumbnailUrl } from "./api.js";
 import { focusTile, reveal } from "./grid.js";
 import { Icon } from "./icons.js";
 import { isRightToLeft, t } from "./language.js";
@@ -51,6 +51,8 @@ function Open({ hit, index }) {
   };
   const press = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // A player has the arrows for itself.
+    if (event.target instanceof HTMLVideoElement) return;
     const forward = isRightToLeft() ? "ArrowLeft" : "ArrowRight";
     const back = isRightToLeft() ? "ArrowRight" : "ArrowLeft";
     const does = {
@@ -98,8 +100,17 @@ function Stage({ hit, name, children }) {
   const [isLoaded, setLoaded] = useState(false);
   const [isMissing, setMissing] = useState(false);
   const [isZoomed, setZoomed] = useState(false);
+  const [isPlayed, setPlayed] = useState(hit.view === "frame");
   const shape = { aspectRatio: `${hit.width} / ${hit.height}`, maxWidth: `min(100%, ${hit.width}px)` };
   const size = { width: hit.width, height: hit.height };
+  // Of a video that the browser cannot play there is still the frame.
+  if (isPlayed) {
+    return html`<div class="stage">
+      <video class="film" controls preload="metadata" poster=${shownUrl(hit.id)} src=${playedUrl(hit.id, hit.offset_ms)}
+        aria-label=${name} onError=${() => setPlayed(false)}></video>
+      ${children}
+    </div>`;
+  }
   return html`<div class=${isZoomed ? "stage zoomed" : "stage"} tabindex=${isZoomed ? 0 : -1}>
     ${isMissing
       ? html`<p class="gone" role="alert">${t("viewer.gone")}</p>`

@@ -23,6 +23,17 @@ MEDIA_TYPES: Mapping[str, str] = {
     "jxl": "image/jxl",
     "jpeg2000": "image/jp2",
     "psd": "image/vnd.adobe.photoshop",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "mpegts": "video/mp2t",
+    "mpeg": "video/mpeg",
+    "m2v": "video/mpeg",
+    "flv": "video/x-flv",
+    "asf": "video/x-ms-wmv",
+    "ogg": "video/ogg",
 }
 """By the format that was found in the bytes; never guessed from a name."""
 

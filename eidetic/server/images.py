@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
-from eidetic.originals import read_original
+from eidetic.originals import find_video, read_original
 from eidetic.server.decoding import Kind
 from eidetic.server.files import SHOWN_BY_BROWSERS, media_type, open_original
 from eidetic.server.models import ImageId, ShowAnswer, ZipRequest, answers, sends
@@ -54,7 +54,7 @@ def image_routes(service: Service) -> APIRouter:
 
     @router.get(
         "/api/images/{image_id}/original",
-        responses=sends("image/*", "application/octet-stream"),
+        responses=sends("image/*", "video/*", "application/octet-stream"),
     )
     async def original(
         image_id: ImageId,
@@ -71,7 +71,9 @@ def image_routes(service: Service) -> APIRouter:
         if_range: Annotated[str, Header(include_in_schema=False)] = "",
         if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
-        """Return an image's file as it is, whole or a range of it; or a copy for browsers."""
+        """Return an image's or a video's file as it is, whole or a range of it; or a copy for
+        browsers, which is the frame of a video.
+        """
         record = await service.record(image_id)
         if convert == "auto":
             convert = None if record.format in SHOWN_BY_BROWSERS else "webp"
@@ -120,11 +122,13 @@ def image_routes(service: Service) -> APIRouter:
         )
 
     async def _copy(record: ImageRecord, size: int, kind: Kind, if_none_match: str) -> Response:
-        etag = f'"{record.content}-{size}-{VERSION}"'
+        # All frames of a video have the content of its file.
+        content = f"{record.content}@{record.offset_ms}" if record.offset_ms else record.content
+        etag = f'"{content}-{size}-{VERSION}"'
         headers = {"ETag": etag, "Cache-Control": THUMBNAIL_CACHE}
         if if_none_match and matches(if_none_match, etag):
             return Response(status_code=304, headers=headers)
-        key = key_of(record.content, size, kind)
+        key = key_of(content, size, kind)
         data = await service.looking_up.run(lambda: service.thumbnails.find(key))
         if data is None:
             data = await service.decoding.run(
@@ -133,6 +137,9 @@ def image_routes(service: Service) -> APIRouter:
         return Response(data, headers=headers, media_type=f"image/{kind}")
 
     def _make(record: ImageRecord, size: int, kind: Kind) -> bytes:
+        if record.view == "frame":
+            video = find_video(record, service.roots())
+            return service.decoder.shrink_frame(video, record.format, record.offset_ms, size, kind)
         return service.decoder.shrink(read_original(record, service.roots()), size, kind)
 
     return router

@@ -1,17 +1,17 @@
 """What each tool answers: the command line's JSON, and small images to look at."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from eidetic.archive import Archive
-from eidetic.originals import read_original
-from eidetic.results import Hits
+from eidetic.originals import find_video, read_original
+from eidetic.results import Hit, Hits, moment
 from eidetic.show import ROW_ID
-from embed.thumbnail import make_thumbnail
-from schema import ArchiveMissing, ImageRecord, NoUsableImage, UsageError, load_roots
+from embed.thumbnail import as_webp, make_thumbnail, shrink_frame
+from schema import ArchiveMissing, ImageRecord, NoUsableImage, Root, UsageError, load_roots
 from search import DEFAULT_TEMPLATE
 
 MAX_K = 50
@@ -143,7 +143,7 @@ class Toolbox:
             )
 
     def _with_images(self, hits: Hits, count: int) -> Answer:
-        first = [(f"rank {hit.rank}: {hit.path}", hit.record) for hit in hits[:count]]
+        first = [(_caption(hit), hit.record) for hit in hits[:count]]
         return Answer(hits.as_dict(), *self._shrink(first, HIT_SIDE))
 
     def _shrink(
@@ -155,8 +155,20 @@ class Toolbox:
         notes: list[str] = []
         for caption, record in captioned:
             try:
-                data = read_original(record, roots)
-                images.append(SmallImage(caption, make_thumbnail(data, side=side)))
+                images.append(SmallImage(caption, _small(record, roots, side)))
             except NoUsableImage as error:
                 notes.append(f"{caption}: not shown: {error}")
         return tuple(images), tuple(notes)
+
+
+def _small(record: ImageRecord, roots: Mapping[str, Root], side: int) -> bytes:
+    """Return a row's image or frame as a small WebP file."""
+    if record.view != "frame":
+        return make_thumbnail(read_original(record, roots), side=side)
+    video = find_video(record, roots)
+    return as_webp(shrink_frame(video, record.format, record.offset_ms, side=side))
+
+
+def _caption(hit: Hit) -> str:
+    at = moment(hit.record)
+    return f"rank {hit.rank}: {hit.path}" + (f" at {at}" if at else "")

@@ -17,7 +17,7 @@ from typing import IO, Protocol, Self
 from embed.images import MAX_FILE_BYTES
 from ingest.addresses import packed_kind
 from ingest.companions import SIDECAR_EXTENSION
-from ingest.names import is_candidate
+from ingest.names import is_image_candidate
 from ingest.sources.captions import is_caption
 from ingest.sources.members import Member
 from ingest.sources.onepass import OnePass
@@ -209,7 +209,7 @@ def _plain(name: str) -> str:
 def _is_of_interest(path: str) -> bool:
     name = path.rpartition("/")[2]
     return (
-        is_candidate(name)
+        is_image_candidate(name)
         or is_caption(path)
         or name.lower().endswith(f".{SIDECAR_EXTENSION}")
         or bool(packed_kind(name))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ingest.companions import Companions
 from ingest.filesystems import marker_of
 from ingest.metadata import FileFacts
-from ingest.names import Excluded, is_candidate, is_passed_over
+from ingest.names import Excluded, is_image_candidate, is_passed_over
 from ingest.scopes import Scope
 from ingest.walk import FoundFile, Unwalkable, name_problem
 from ingest.worklist import WorkItem
@@ -74,7 +74,7 @@ def sort_out(
         detail = "the name leads out of its source and is not followed; rename it there"
         return Unwalkable(member.path, SkipReason.OUTSIDE, detail, is_folder=False)
     # What a web server is asked after "?" is part of the name, and no part of its ending.
-    if not is_image and not is_candidate(name.partition("?")[0]):
+    if not is_image and not is_image_candidate(name.partition("?")[0]):
         return None
     if any(is_passed_over(part) for part in member.path.split("/")):
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from embed.images import MAX_FILE_BYTES
 from ingest.companions import SIDECAR_EXTENSION, Companions
 from ingest.filesystems import Facts, Filesystem
-from ingest.names import Excluded, is_candidate, is_passed_over
+from ingest.names import Excluded, is_image_candidate, is_passed_over
 from ingest.reading import MAX_SIDECAR_BYTES, FileContents
 from ingest.scopes import Scope
 from ingest.sources.members import Member, file_facts, sort_out, within
@@ -141,7 +141,7 @@ def unlisted(path: str, error: OSError, *, is_folder: bool = True) -> Unwalkable
 def _files(
     folder: str, facts: list[Facts], scope: Scope, excluded: Excluded
 ) -> Iterator[FoundFile | Unwalkable]:
-    names = [f.name for f in facts if is_candidate(f.name) or _is_sidecar(f.name)]
+    names = [f.name for f in facts if is_image_candidate(f.name) or _is_sidecar(f.name)]
     companions = Companions(names)
     members = {m.path: m for f in facts for m in [_member(folder, f)]}
     for member in members.values():

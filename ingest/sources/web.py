@@ -10,7 +10,7 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from ingest.filesystems import Facts, Filesystem
-from ingest.names import is_candidate, is_passed_over
+from ingest.names import is_image_candidate, is_passed_over
 from ingest.scopes import Scope
 from ingest.walk import Unwalkable
 from schema.errors import SkipReason, UsageError
@@ -151,7 +151,7 @@ def _addresses(url: str, data: bytes) -> list[str]:
 def _is_image(name: str) -> bool:
     # What a server is asked after "?" is no part of the name's ending.
     bare = urlsplit(f"/{name}").path[1:]
-    return bool(bare) and is_candidate(bare)
+    return bool(bare) and is_image_candidate(bare)
 
 
 def _look_at(root: Root, filesystem: Filesystem, path: str) -> Facts | Unwalkable | None:

@@ -60,7 +60,8 @@ def test_ingest_reports_what_it_did_under_the_keys_of_the_contract(run: Run, ima
     (images / "notes.jpg").write_text("just some words")
     report = answer(run("--json", "ingest", images, "--model", "builtin"))
     assert set(report) == {
-        "scanned", "indexed", "unchanged", "moved", "removed", "skipped", "skips", "seconds",
+        "scanned", "indexed", "unchanged", "moved", "removed", "frames", "skipped", "skips",
+        "seconds",
         "images_per_second", "model", "collection",
     }  # fmt: skip
     assert (report["scanned"], report["indexed"], report["skipped"]) == (6, 5, 1)

@@ -21,4 +21,5 @@ def archive(tmp_path: Path, workers: DecodingPool, monkeypatch: pytest.MonkeyPat
     """An empty archive of an empty folder, whose runs decode in workers that are there already."""
     decoding = LastingPool(workers)
     monkeypatch.setattr("ingest.runner.DecodingPool", lambda: decoding)
+    monkeypatch.setattr("ingest.indexer.DecodingPool", lambda: decoding)
     return SmallArchive(tmp_path, decoding)

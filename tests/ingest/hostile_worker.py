@@ -8,9 +8,10 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from ingest import decoding_worker
-from ingest.decoding import Decoded, Job, decode
+from ingest.decoding import Decoded, Job, Segment, VideoJob, decode, decode_segment
 
 SEGFAULT, SLEEP, ALLOCATE, EXIT, BUG = b"segfault", b"sleep", b"allocate", b"exit", b"bug"
 SHOUT, KILLED_ONCE = b"shout", b"killed once "
@@ -50,6 +51,18 @@ def misbehave(job: Job, data: bytes) -> Decoded:
     return decode(job, data)
 
 
+def die_at(job: VideoJob, beat: Callable[[], None]) -> Segment:
+    """Decode a segment of a video, but misbehave at those that the environment names."""
+    if os.environ.get("EIDETIC_TEST_DIES_AT") == str(job.segment):
+        ctypes.string_at(0)
+    if os.environ.get("EIDETIC_TEST_TOILS_AT") == str(job.segment):
+        decoding_worker.BEAT_EVERY_S = 0.0
+        for _ in range(100):
+            beat()
+    return decode_segment(job, beat)
+
+
 if __name__ == "__main__":
     decoding_worker.decode = misbehave  # type: ignore[attr-defined]
+    decoding_worker.decode_segment = die_at  # type: ignore[attr-defined]
     sys.exit(decoding_worker.main())

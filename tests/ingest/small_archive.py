@@ -11,7 +11,7 @@ from PIL import Image
 from embed import Pixels
 from embed.encoder import ToyEncoder
 from ingest import IngestReport, Journal, Scope, ingest
-from ingest.decoding import Decoded, Job
+from ingest.decoding import Decoded, Job, Segment, VideoJob
 from ingest.decoding_pool import DecodingPool
 from schema import Collection, MemoryStore, Root, Vectors
 
@@ -43,6 +43,11 @@ class LastingPool:
         with self._lock:
             self.decoded += job.resizing is not None
         return self._pool.decode(job, data, name=name)
+
+    def look(self, job: VideoJob) -> Segment:
+        with self._lock:
+            self.decoded += job.resizing is not None
+        return self._pool.look(job)
 
     def close(self) -> None:
         """Leave the workers to the next run: starting them takes most of a second."""

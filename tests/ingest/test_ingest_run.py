@@ -285,6 +285,7 @@ def test_the_report_has_the_keys_of_the_contract(archive: SmallArchive) -> None:
         "unchanged",
         "moved",
         "removed",
+        "frames",
         "skipped",
         "skips",
         "seconds",

@@ -10,14 +10,14 @@ from ingest.names import NOT_IMAGES, is_candidate
 
 @pytest.mark.parametrize(
     "name",
-    ["a.jpg", "a.JPG", "a.HEIC", "a.jxl", "a.nef", "a", "jpg", "a.b.cc2", "a.", "a.eps"],
+    ["a.MP4", "a.jpg", "a.JPG", "a.HEIC", "a.jxl", "a.nef", "a", "jpg", "a.b.cc2", "a.", "a.eps"],
 )
 def test_a_name_that_says_nothing_else_is_a_candidate(name: str) -> None:
     assert is_candidate(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["a.mov", "a.MP4", "a.pdf", "a.xmp", "a.jpg.xmp", "a.AAE", "a.zip", "a.txt", "a.db"]
+    "name", ["a.pdf", "a.TS", "a.xmp", "a.jpg.xmp", "a.AAE", "a.zip", "a.txt", "a.db"]
 )
 def test_a_name_of_another_kind_of_file_is_none(name: str) -> None:
     assert not is_candidate(name)

@@ -20,6 +20,7 @@ from schema.filters import (
     InFolder,
     Near,
     Not,
+    OfFile,
     Tagged,
     distance_km,
     passes,
@@ -39,6 +40,15 @@ HOSTILE = [
 ]  # fmt: skip
 
 PATHS = [text for text in HOSTILE if text and "\0" not in text]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_rows_of_a_file_are_its_frames_and_no_other_files(path: str) -> None:
+    frames = [a_record(path, view="frame", offset_ms=ms) for ms in (0, 2000)]
+    condition = OfFile(frames[0].root, path)
+    assert all(condition.matches(frame) for frame in frames)
+    assert not condition.matches(a_record(f"{path}x"))
+    assert not OfFile("another", path).matches(frames[0])
 
 
 @pytest.mark.parametrize(
@@ -208,6 +218,7 @@ class Draw:
                 lambda: Coded("view", pick(["photo", "frame", *HOSTILE])),
                 lambda: Coded("format", pick(["jpeg", "heic", *HOSTILE])),
                 lambda: InFolder(pick(["2019", "2019/beach", "201", "a_b", "été", *HOSTILE])),
+                lambda: OfFile(pick(["r", *HOSTILE]), f"2019/beach/{random.randrange(9)}.jpg"),
                 lambda: Near(
                     random.uniform(-90, 90), random.uniform(-180, 180), 10 ** random.uniform(1, 4)
                 ),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from schema import ImageRecord, Vectors, content_hash
-from search.folding import BURST_MS, BURST_SCORE, fold
+from search.folding import BURST_MS, BURST_SCORE, fold, fold_videos
 from tests.samples import a_record
 
 NOON = 1_500_000_000_000
@@ -61,10 +61,25 @@ def test_a_burst_is_of_one_camera_one_moment_and_one_look(
     assert (len(folded([shot("a", 0), other], 1, cosine)) == 1) is is_burst
 
 
-def test_moments_of_one_video_fold_and_later_ones_do_not() -> None:
-    frames = [hit("v.mp4", view="frame", offset_ms=ms) for ms in (0, 4000, 14_001)]
-    shown = fold(frames, towards(1, 0.9, 0.9))
-    assert [(each.head, each.folded) for each in shown] == [(0, [1]), (2, [])]
+def frame(path: str, ms: int) -> ImageRecord:
+    return hit(path, view="frame", offset_ms=ms)
+
+
+def test_moments_of_one_video_fold_under_the_best_whatever_they_show() -> None:
+    records = [frame("v.mp4", 70_000), hit("a"), frame("w.mp4", 0), frame("v.mp4", 0)]
+    shown = [(0, [3]), (1, []), (2, [])]
+    for folds in (fold_videos(records), fold(records, towards(1, 0, 0, 0))):
+        assert [(each.head, each.folded) for each in folds] == shown
+
+
+def test_moments_follow_their_video_under_another_one_of_the_same_bytes() -> None:
+    same = {"content": "f" * 32}
+    records = [
+        hit("v.mp4", view="frame", offset_ms=5000, **same),
+        hit("copy.mp4", view="frame", offset_ms=5000, **same),
+        hit("copy.mp4", view="frame", offset_ms=9000, **same),
+    ]
+    assert folded(records, 1, 1, 0) == [["v.mp4", "copy.mp4", "copy.mp4"]]
 
 
 def test_a_long_series_is_not_one_burst() -> None:

@@ -114,6 +114,8 @@ export default {
   "meta.rejected": "مرفوضة",
   "meta.tags": "الوسوم",
   "meta.score": "التشابه",
+  "meta.moment": "اللحظة",
+  "meta.moments": "لحظات أخرى",
   "meta.folded": "متشابهة تقريبًا",
   "meta.same": "الملف نفسه",
   "meta.others": counted("وغيرها: #"),

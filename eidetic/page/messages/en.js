@@ -87,6 +87,8 @@ export default {
   "meta.rejected": "Rejected",
   "meta.tags": "Tags",
   "meta.score": "Similarity",
+  "meta.moment": "Moment",
+  "meta.moments": "Other moments",
   "meta.folded": "Nearly the same",
   "meta.same": "The same file",
   "meta.others": { one: "and {n} more", other: "and {n} more" },
