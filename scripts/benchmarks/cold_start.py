@@ -81,12 +81,13 @@ def main() -> None:
             f"eidetic, {ARCH} warmed": [EIDETIC, "--archive", "exported", "search", QUERY],
         }
         times: dict[str, list[float]] = {label: [] for label in commands}
-        peaks = dict.fromkeys(commands, 0)
         for _ in range(given.runs):
             for label, command in commands.items():
-                seconds, peak = whole_process(command, images, setting.environ)
-                times[label].append(seconds)
-                peaks[label] = max(peaks[label], peak)
+                times[label].append(whole_process(command, images, setting.environ)[0])
+        peaks = {
+            label: whole_process(command, images, setting.environ, weigh=True)[1]
+            for label, command in commands.items()
+        }
     for label, taken in times.items():
         print(
             f"{label:32} median {statistics.median(taken):.2f} s, from {min(taken):.2f} to "

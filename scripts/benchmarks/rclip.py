@@ -80,8 +80,12 @@ def _calling(model: object, method: str) -> object:
     return Calling().eval()
 
 
-def whole_process(command: list[str], cwd: Path, environ: dict[str, str]) -> tuple[float, int]:
-    """Return seconds and peak memory in bytes of a command and all that it starts."""
+def whole_process(
+    command: list[str], cwd: Path, environ: dict[str, str], *, weigh: bool = False
+) -> tuple[float, int]:
+    """Return seconds and, where it is weighed, peak memory in bytes of a command and all that it
+    starts. Weighing walks through all of their memory and takes time of its own.
+    """
     began = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=cwd, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -91,7 +95,8 @@ def whole_process(command: list[str], cwd: Path, environ: dict[str, str]) -> tup
     def sample() -> None:
         nonlocal peak
         while process.poll() is None:
-            peak = max(peak, tree_bytes(process.pid))
+            if weigh:
+                peak = max(peak, tree_bytes(process.pid))
             time.sleep(0.1)
 
     sampler = threading.Thread(target=sample)
