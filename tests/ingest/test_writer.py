@@ -11,6 +11,7 @@ from ingest.entries import Entry
 from ingest.report import Tally
 from ingest.writer import Result, Writer
 from schema import Embedded, MemoryStore, StoreError
+from schema.records import row_id
 from tests.samples import a_collection, a_record, random_vectors
 
 WAIT_S = 10
@@ -30,6 +31,8 @@ class SlowStore(MemoryStore):
     def upsert(self, rows: Sequence[Embedded]) -> int:
         for row in rows:
             path = row.record.path
+            if row.record.view == "frame":
+                path += f"@{row.record.offset_ms}"
             if path in self.gates:
                 assert self.gates[path].wait(WAIT_S)
             if path == self.refused:
@@ -48,7 +51,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def done(path: str, *, rating: int | None = None, drop: str = "") -> Result:
     record = a_record(path, rating=rating)
     entry = Entry.of(record)
-    return Result("indexed", entry, Embedded(record, random_vectors(1)[0]), drop=drop)
+    drops = (drop,) if drop else ()
+    return Result("indexed", entry, Embedded(record, random_vectors(1)[0]), drops=drops)
 
 
 def known(journal: Journal, path: str) -> bool:
@@ -105,6 +109,23 @@ def test_a_row_that_goes_waits_for_what_was_written_before(journal: Journal) -> 
     writer.put([done("other.jpg", drop=a_record("gone.jpg").id)])
     writer.finish()
     assert [row.path for row in store.iterate()] == ["other.jpg"]
+
+
+def test_the_first_frame_of_a_video_waits_for_all_others(journal: Journal) -> None:
+    store = SlowStore()
+    gate = store.gates["film.mp4@4000"] = threading.Event()
+    first, later = (
+        a_record(
+            "film.mp4", id=row_id("r" * 16, "film.mp4", "frame", ms), view="frame", offset_ms=ms
+        )
+        for ms in (0, 4000)
+    )
+    writer = Writer(store, journal, Tally())
+    writer.put([Result("part", None, Embedded(later, random_vectors(1)[0]))])
+    threading.Timer(0.1, gate.set).start()
+    writer.put([Result("indexed", Entry.of(first), Embedded(first, random_vectors(1)[0]))])
+    writer.finish()
+    assert store.arrived == ["film.mp4@4000", "film.mp4@0"]
 
 
 def test_after_a_failure_what_arrived_is_in_the_journal_and_nothing_more_is_begun(
