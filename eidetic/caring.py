@@ -37,7 +37,7 @@ class Caring(Part):
         collection, connection = store.collection, store.connection
         with self._opening.journal() as journal:
             skipped = journal.count_skipped()
-        descriptions = self._opening.descriptions()
+        descriptions = self._opening.descriptions.open()
         return Status(
             archive=self.settings.archive,
             model=collection.model,

@@ -48,7 +48,7 @@ class Describing(Part):
             StoreError: Milvus failed; what it had acknowledged stays.
         """
         with self._opening.writing("descriptions refresh", wait_s=WAIT_S):
-            store, held = self._opening.store(), self._opening.descriptions()
+            store, held = self._opening.store(), self._opening.descriptions.open()
             given = None if model is None else spelled_out(model)
             spec = resolve(given or (held.collection.model if held else DEFAULT_MODEL))
             log.info("describing with the model %s", describe(spec))
@@ -60,7 +60,7 @@ class Describing(Part):
                     log.info("the descriptions of %s are replaced", facts.model)
                     held = None
             if held is None:
-                held = self._opening.new_descriptions(encoder)
+                held = self._opening.descriptions.make(encoder)
             return refresh_descriptions(store, held, encoder)
 
     def descriptions(self) -> DescriptionState:
@@ -82,10 +82,10 @@ class Describing(Part):
         """
         with self._opening.writing("descriptions drop", wait_s=WAIT_S):
             self._held()
-            return self._opening.drop_descriptions()
+            return self._opening.descriptions.drop()
 
     def _held(self) -> DescriptionStore:
-        held = self._opening.descriptions()
+        held = self._opening.descriptions.open()
         if held is None:
             raise ArchiveMissing(
                 f"the archive {self.settings.archive!r} has no descriptions; make them with: "

@@ -285,7 +285,7 @@ class _Examination:
             )
 
     def _description_problem(self) -> Iterator[Problem]:
-        held = self._opening.descriptions()
+        held = self._opening.descriptions.open()
         if held is None:
             return
         found = count_outdated(self._store, held)

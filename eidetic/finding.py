@@ -126,7 +126,7 @@ class Finding(Part):
         model = self._opening.query_model
         if descriptions:
             refuse_images(query)
-            store, encoder = self._opening.described(), self._opening.description_encoder
+            store, encoder = self._opening.descriptions.rows(), self._opening.descriptions.encoder
             model = store.collection.model
         started = time.perf_counter()
         shown = arranged_answer(

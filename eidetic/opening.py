@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from eidetic.held_descriptions import HeldDescriptions
 from eidetic.settings import Settings
 from eidetic.text_towers import load_words, require_same_tower
 from eidetic.turns import Turn, writing
@@ -18,7 +19,6 @@ from embed import (
     describe,
     load_encoder,
     load_model,
-    load_text_encoder,
     resolve,
 )
 from embed.swapped import SwappedEncoder
@@ -28,7 +28,6 @@ from schema import (
     ArchiveMissing,
     Collection,
     Connection,
-    DescriptionStore,
     MemoryStore,
     MilvusStore,
     Store,
@@ -36,7 +35,7 @@ from schema import (
 )
 from schema.index import DEFAULT_PROFILE, usable_profile
 from schema.milvus_collection import find_collection
-from search import Calibration, DescribedRows
+from search import Calibration
 
 log = logging.getLogger("eidetic")
 
@@ -57,15 +56,12 @@ class Opening:
         self._encoder: Encoder | None = None
         self._loose_encoder: Encoder | None = None
         self._query_encoder: Encoder | None = None
-        self._descriptions: DescriptionStore | None = None
-        self._description_encoder: TextEncoder | None = None
+        self.descriptions = HeldDescriptions(self.store, settings)
         self.calibration = Calibration(settings.archive_dir)
 
     def close(self) -> None:
         """Release the store; calling it twice is no error."""
-        if self._descriptions is not None:
-            self._descriptions.settle()
-            self._descriptions = None
+        self.descriptions.close()
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -202,71 +198,6 @@ class Opening:
                 f"{error}; or name a model: --model builtin, or another of `eidetic models`"
             ) from error
 
-    def descriptions(self) -> DescriptionStore | None:
-        """Return the archive's descriptions; ``None`` where it has none."""
-        if self._descriptions is None:
-            connection = self.store().connection
-            self._descriptions = DescriptionStore.open(connection, self.settings.archive)
-        return self._descriptions
-
-    def new_descriptions(self, encoder: TextEncoder) -> DescriptionStore:
-        """Make the collection of descriptions for an encoder's vectors, in place of any other."""
-        self.drop_descriptions()
-        self._description_encoder = encoder
-        self._descriptions = DescriptionStore.create(
-            self.store().connection,
-            self.settings.archive,
-            model=encoder.spec,
-            dim=encoder.dim,
-            fingerprint=encoder.fingerprint,
-        )
-        return self._descriptions
-
-    def drop_descriptions(self) -> int:
-        """Drop the archive's descriptions, and return how many there were."""
-        held = self.descriptions()
-        count = 0
-        if held is not None:
-            count = held.count()
-            held.drop()
-        self._descriptions = self._description_encoder = None
-        return count
-
-    def described(self) -> DescribedRows:
-        """Return the archive as its descriptions show it.
-
-        Raises:
-            ArchiveMissing: It has no descriptions.
-        """
-        held = self.descriptions()
-        if held is None:
-            raise ArchiveMissing(
-                f"the archive {self.settings.archive!r} has no descriptions to search; make them "
-                f"with: {self.settings.command} descriptions refresh"
-            )
-        return DescribedRows(self.store(), held)
-
-    def description_encoder(self) -> TextEncoder:
-        """Return the encoder of the archive's descriptions.
-
-        Raises:
-            ModelUnavailable: It cannot be loaded.
-            ArchiveMissing: The archive has no descriptions.
-            ArchiveMismatch: It is no longer the one that made them.
-        """
-        if self._description_encoder is None:
-            held = self.described().collection
-            encoder = load_text_encoder(held.model)
-            if (encoder.dim, encoder.fingerprint) != (held.dim, held.fingerprint):
-                raise ArchiveMismatch(
-                    f"the descriptions were made by another state of the model {held.model} "
-                    f"({held.fingerprint}, {held.dim} dimensions; it is {encoder.fingerprint} with "
-                    f"{encoder.dim} now); make them anew with: {self.settings.command} "
-                    "descriptions refresh"
-                )
-            self._description_encoder = encoder
-        return self._description_encoder
-
     def sentence_encoder(self) -> TextEncoder | None:
         """Return the wanted model's encoder, if there is one and it takes words only."""
         if self._wanted_model is None:
@@ -343,7 +274,7 @@ class Opening:
 
     def drop(self) -> None:
         """Drop the archive's collections and its local files."""
-        self.drop_descriptions()
+        self.descriptions.drop()
         self.store().drop()
         self.close()
         settings = self.settings
