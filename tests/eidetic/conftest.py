@@ -45,6 +45,6 @@ def toy_words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         encoder.spec = spec
         return TextTower(encoder)
 
-    monkeypatch.setattr("eidetic.opening.load_text_encoder", load)
+    monkeypatch.setattr("eidetic.held_descriptions.load_text_encoder", load)
     monkeypatch.setattr("eidetic.describing.load_text_encoder", load)
     return loaded
