@@ -101,7 +101,7 @@ def test_hits_fold_and_differ_on_the_command_line(images: Path, command: Command
     hits = json.loads(command(*query, "--fold", "--json"))["hits"]
     assert below(images, hits)[0] in {"one.png", "small/copy of one.png"}
     assert len(hits[0]["folded"]) == 2
-    assert set(hits[0]["folded"][0]) == {"id", "score", "path"}
+    assert set(hits[0]["folded"][0]) == {"id", "score", "path", "view", "offset_ms"}
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert "+2" in command(*query, "--fold")
     under = [each["path"] for each in hits[0]["folded"]]
