@@ -57,8 +57,20 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the edge: nothing may end in a bare traceback
-        return _report(error)
+        return 130 if _was_interrupted(error) else _report(error)
     return 0
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Whether it comes of Ctrl-C: extension modules that were being imported make it their own."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def hoist(arguments: list[str]) -> list[str]:

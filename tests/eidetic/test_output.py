@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from eidetic.cli import hoist
+from eidetic.cli import hoist, run
 from eidetic.cli.output import human_bytes, print_facts, print_json
 from eidetic.printable import printable
 
@@ -60,3 +60,17 @@ def test_json_stays_valid_where_a_path_is_not_utf8(
 def test_no_facts_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     print_facts([])
     assert capsys.readouterr().out == ""
+
+
+def test_ctrl_c_that_an_extension_module_makes_its_own_is_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def importing(*arguments: object, **options: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise ImportError("initialization failed") from interrupt
+
+    monkeypatch.setattr("eidetic.cli.app.app", importing)
+    assert run(["status"]) == 130
+    assert capfd.readouterr().err == ""
