@@ -83,9 +83,9 @@ def main() -> None:
         times: dict[str, list[float]] = {label: [] for label in commands}
         for _ in range(given.runs):
             for label, command in commands.items():
-                times[label].append(whole_process(command, images, setting.environ)[0])
+                times[label].append(whole_process(command, images, setting.environ).seconds)
         peaks = {
-            label: whole_process(command, images, setting.environ, weigh=True)[1]
+            label: whole_process(command, images, setting.environ, weigh=True).peak
             for label, command in commands.items()
         }
     for label, taken in times.items():

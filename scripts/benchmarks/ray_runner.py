@@ -1,6 +1,6 @@
 """How near `eidetic ingest --runner ray` with two workers comes to the local runner.
 
-    python scripts/benchmarks/ray_runner.py [--images N] [--rounds R] [--workers W] [--model M]...
+    python -m scripts.benchmarks.ray_runner [--images N] [--rounds R] [--workers W] [--model M]...
 
 In one run, alternating, the same images into new archives in the embedded store: the local runner
 with its defaults, and Ray on this machine alone with W workers (each encoder takes its share of the
@@ -24,11 +24,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from ingest_throughput import BATCH, make_checkpoint, make_images
 
 import eidetic
 from ingest import NoProgress
 from schema import Connection, MilvusStore
+from scripts.benchmarks.side_by_side import BATCH, make_images
+
+
+def make_checkpoint(folder: Path) -> str:
+    """Save random weights of ViT-B/32, and return the model spec."""
+    import open_clip
+    import torch
+
+    torch.manual_seed(0)
+    weights = folder / "random.pt"
+    torch.save(open_clip.create_model("ViT-B-32").state_dict(), weights)
+    return f"open_clip:ViT-B-32/{weights}"
 
 
 @dataclass
@@ -141,7 +152,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {given.images} images of 500 pixels, {given.workers} workers")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images = make_images(folder / "images", given.images, [])
+        images = make_images(folder / "images", given.images, (500, 375), [])
         for label in given.model or ["builtin", "ViT-B-32"]:
             model = label if label == "builtin" else make_checkpoint(folder)
             speeds: dict[str, list[Speed]] = {"local": [], "ray": []}

@@ -80,15 +80,31 @@ def _calling(model: object, method: str) -> object:
     return Calling().eval()
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A process from its start to its end.
+
+    Attributes:
+        peak: Memory of it and all that it started, in bytes; 0 where it was not weighed.
+        printed: On its standard output.
+    """
+
+    seconds: float
+    peak: int
+    printed: str
+
+
 def whole_process(
     command: list[str], cwd: Path, environ: dict[str, str], *, weigh: bool = False
-) -> tuple[float, int]:
-    """Return seconds and, where it is weighed, peak memory in bytes of a command and all that it
-    starts. Weighing walks through all of their memory and takes time of its own.
+) -> Whole:
+    """Run a command to its end.
+
+    Args:
+        weigh: Whether to tell its memory; walking through all of that takes time of its own.
     """
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=cwd, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     peak = 0
 
@@ -101,12 +117,12 @@ def whole_process(
 
     sampler = threading.Thread(target=sample)
     sampler.start()
-    _, said = process.communicate()
+    printed, said = process.communicate()
     took = time.perf_counter() - began
     sampler.join()
     if process.returncode:
         sys.exit(f"{command}: exit status {process.returncode}\n{said}")
-    return took, peak
+    return Whole(took, peak, printed)
 
 
 def tree_bytes(pid: int) -> int:

@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.benchmarks.rclip import ARCH, SIDE, Setting, prepare, whole_process
+from scripts.benchmarks.rclip import ARCH, SIDE, Setting, Whole, prepare, whole_process
 
 BATCH = 32
 LARGE = (4000, 3000)
@@ -41,10 +41,14 @@ LARGE = (4000, 3000)
 
 @dataclass
 class Run:
-    """One contestant's runs: seconds of each, and the peak of memory in one more."""
+    """One contestant's runs, and the peak of memory in one more."""
 
-    seconds: list[float] = field(default_factory=list)
+    wholes: list[Whole] = field(default_factory=list)
     peak: int = 0
+
+    @property
+    def seconds(self) -> list[float]:
+        return [whole.seconds for whole in self.wholes]
 
 
 def make_images(folder: Path, count: int, size: tuple[int, int], sources: list[Path]) -> Path:
@@ -63,15 +67,15 @@ def make_images(folder: Path, count: int, size: tuple[int, int], sources: list[P
     return folder
 
 
-def by_eidetic(setting: Setting, images: Path, *, weigh: bool) -> tuple[float, int]:
+def by_eidetic(setting: Setting, images: Path, *, weigh: bool) -> Whole:
     shutil.rmtree(setting.folder / "data", ignore_errors=True)
-    command = [str(Path(sys.executable).with_name("eidetic")), "-q", "ingest", str(images)]
+    command = [str(Path(sys.executable).with_name("eidetic")), "--json", "ingest", str(images)]
     return whole_process(
         [*command, "--model", setting.spec], setting.folder, setting.environ, weigh=weigh
     )
 
 
-def by_rclip(setting: Setting, images: Path, *, weigh: bool) -> tuple[float, int]:
+def by_rclip(setting: Setting, images: Path, *, weigh: bool) -> Whole:
     for database in (setting.folder / "rclip").glob("db.sqlite3*"):
         database.unlink()
     return whole_process([setting.rclip, "-f", "a dog"], images, setting.environ, weigh=weigh)
@@ -165,26 +169,32 @@ def measure(
     ours, theirs, loops, graphs, torches = Run(), Run(), [], [], []
     for _ in range(rounds):
         for contestant, run in ((by_eidetic, ours), (by_rclip, theirs)):
-            run.seconds.append(contestant(setting, images, weigh=False)[0])
+            run.wholes.append(contestant(setting, images, weigh=False))
         graphs.append(graph_rate())
         torches.append(torch_rate())
         loops.append(tutorial(files[:40]))
     for contestant, run in ((by_eidetic, ours), (by_rclip, theirs)):
-        run.peak = contestant(setting, images, weigh=True)[1]
+        run.peak = contestant(setting, images, weigh=True).peak
     fast, slow = (len(files) / statistics.median(run.seconds) for run in (ours, theirs))
-    ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
-    shares = [len(files) / s / g for s, g in zip(ours.seconds, graphs, strict=True)]
+    # As its report tells: from its first look at the folder to its last row.
+    steady = [json.loads(whole.printed)["images_per_second"] for whole in ours.wholes]
     return {
         "eidetic images/s": round(fast, 2),
         "rclip images/s": round(slow, 2),
         "tutorial images/s": round(statistics.median(loops), 2),
         "graph images/s": round(statistics.median(graphs), 2),
         "torch images/s": round(statistics.median(torches), 2),
-        "eidetic to rclip": round(statistics.median(ratios), 3),
-        "eidetic to graph": round(statistics.median(shares), 3),
+        "eidetic to rclip": round(median_ratio(theirs.seconds, ours.seconds), 3),
+        "eidetic without its start, images/s": round(statistics.median(steady), 2),
+        "that to torch": round(median_ratio(steady, torches), 3),
+        "that to graph": round(median_ratio(steady, graphs), 3),
         "eidetic peak MB": round(ours.peak / 1e6),
         "rclip peak MB": round(theirs.peak / 1e6),
     }
+
+
+def median_ratio(ones: list[float], others: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(ones, others, strict=True))
 
 
 def plot(results: dict[str, dict[str, float]], file: Path) -> None:
