@@ -167,6 +167,16 @@ class Connection(Closing):
 
     def _connect(self) -> None:
         """Open the embedded store, here or through its owner, or reach the server."""
+        try:
+            self._connect_once()
+        except StoreUnreachable:
+            if not self.embedded:
+                raise
+            # An owner may have ended just now, and on a busy machine a port of one's own that has
+            # just been opened has been seen to refuse.
+            self._connect_once()
+
+    def _connect_once(self) -> None:
         address = self._open_folder(Path(self.uri)) if self.embedded else _check_uri(self.uri)
         import grpc
         from pymilvus import MilvusClient

@@ -19,6 +19,7 @@ from embed.encoder import unit
 from schema import Connection, Embedded, MilvusStore, StoreError
 from schema.descriptions import Description, DescriptionStore
 from schema.owner import Owner, find_owner
+from tests.conftest import free_port
 from tests.samples import a_record, random_vectors
 
 ROWS = 12
@@ -203,3 +204,19 @@ def _note(folder: Path) -> Path:
 
 def _port_in(folder: Path) -> int:
     return int(json.loads(_note(folder).read_text())["port"])
+
+
+def test_a_store_whose_port_refuses_is_opened_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, ports = Connection._start_engine, []
+
+    def start(self: Connection, folder: Path) -> int:
+        port = begin(self, folder)
+        ports.append(port)
+        return free_port() if len(ports) == 1 else port
+
+    monkeypatch.setattr(Connection, "_start_engine", start)
+    with Connection(str(tmp_path / "milvus.db")) as connection:
+        assert connection.client.list_collections() == []
+    assert len(ports) == 2
