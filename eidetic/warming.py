@@ -84,7 +84,7 @@ def warmed(encoder: Encoder, images: int) -> Encoder:
     if images < WORTHWHILE or not runs_on_cpu() or not isinstance(encoder, Exportable):
         return encoder
     try:
-        if not find_export(encoder.spec) and not _has_memory(encoder):
+        if not _has_memory(encoder):
             return encoder
         log.info("preparing %s for this processor, once; this may take minutes", encoder.spec)
         export_model(encoder.spec)

@@ -111,8 +111,8 @@ class ExportedEncoder:
         except Exception as error:
             raise ModelUnavailable(
                 f"{self.spec}: what was prepared of it cannot be read ({self._folder / name}: "
-                f"{(str(error).splitlines() or [''])[0]}); make it anew with: eidetic models warm "
-                f"{self.spec}"
+                f"{(str(error).splitlines() or [''])[0]}); remove it with: eidetic models warm "
+                f"--remove {self.spec}; without --remove it is made anew"
             ) from error
 
 

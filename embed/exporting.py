@@ -2,9 +2,7 @@
 
 On the CPU, ONNX Runtime is up to twice as fast as torch, starts in a tenth of the time and takes a
 fraction of the memory (docs/adr/0010-exported-models.md). Exporting itself takes torch and several
-times the model's size in memory, so that it runs in a process of its own:
-
-    python -m embed.exporting SPEC FOLDER
+times the model's size in memory, so that it runs in a process of its own, `embed.exporting_worker`.
 """
 
 import os
@@ -23,13 +21,14 @@ from embed.encoder import Encoder
 from embed.exported import ExportedEncoder, tokenize
 from embed.exports import IMAGES, TEXTS, TOKENIZER, Manifest, export_folder, find_export
 from embed.hub import quiet
-from embed.load import load_encoder
 from embed.tensors import PROBE
 from embed.towers import Exportable, Words
-from schema.errors import EideticError, ModelUnavailable
+from schema.errors import ModelUnavailable
 
 if TYPE_CHECKING:
     import torch
+
+WORKER_MODULE = "embed.exporting_worker"
 
 MIN_COSINE = 0.9999
 """Between a vector of an export and the model's own: what rounding alone does stays far above."""
@@ -66,7 +65,7 @@ def export_model(spec: str) -> Path:
 
 
 def _export_apart(spec: str, folder: Path) -> None:
-    command = [sys.executable, "-P", "-m", "embed.exporting", spec, str(folder)]
+    command = [sys.executable, "-P", "-m", WORKER_MODULE, spec, str(folder)]
     paths = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     done = subprocess.run(
         command,
@@ -81,16 +80,6 @@ def _export_apart(spec: str, folder: Path) -> None:
         lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines()
         said = lines[-1] if lines else f"exit status {done.returncode}"
         raise ModelUnavailable(f"{spec} cannot be exported: {said}")
-
-
-def main() -> None:
-    """Export a model into a folder; the last line of standard output says what went wrong."""
-    spec, folder = sys.argv[1], Path(sys.argv[2])
-    try:
-        write_export(load_encoder(spec, device="cpu"), folder)
-    except EideticError as error:
-        print(error)  # noqa: T201
-        sys.exit(1)
 
 
 def write_export(encoder: Encoder, folder: Path) -> Manifest:
@@ -171,7 +160,3 @@ def _write_graph(
         raise ValueError("it gave no program")
     # Weights in a file of their own are mapped into memory as they are used, and not read.
     program.save(str(file), external_data=True)
-
-
-if __name__ == "__main__":
-    main()

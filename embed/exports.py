@@ -96,14 +96,14 @@ def export_folder(spec: str) -> Path:
 
 
 def find_export(spec: str) -> Path | None:
-    """Return the folder of a model's export, None where there is none.
+    """Return the folder of a model's export, None where there is none that can be read.
 
     Args:
         spec: As `embed.catalogue.resolve` gives it.
     """
     folder = export_folder(spec)
     # A folder gets its name when all is in it.
-    return folder if (folder / MANIFEST).is_file() else None
+    return None if Manifest.read(folder) is None else folder
 
 
 def remove_export(spec: str) -> bool:

@@ -102,7 +102,7 @@ class Calibration:
             return
         file = self._folder / f"sample-{collection.uid}-{sample.rows}.npy"
         _save(file, sample.vectors)
-        for other in self._samples("*"):
+        for other in self._samples(collection.uid):
             if other != file:
                 other.unlink(missing_ok=True)
 

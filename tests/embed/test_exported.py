@@ -198,14 +198,15 @@ def test_other_weights_under_the_same_name_are_not_taken_for_it(made: Path) -> N
     assert find_export(str(made)) is not None
 
 
-def test_a_damaged_export_says_how_it_is_made_anew(made: Path, damaged: Path) -> None:
+def test_a_damaged_graph_says_how_it_is_made_anew(made: Path, damaged: Path) -> None:
     (damaged / TEXT_GRAPH).write_bytes(b"no graph")
-    with pytest.raises(ModelUnavailable, match=r"texts\.onnx.*eidetic models warm"):
+    with pytest.raises(ModelUnavailable, match=r"texts\.onnx.*eidetic models warm --remove"):
         load_encoder(str(made)).encode_texts(["a dog"])
 
 
 def test_one_without_its_description_is_none(made: Path, damaged: Path) -> None:
     (damaged / MANIFEST).write_text("{}")
+    assert find_export(str(made)) is None
     assert not isinstance(load_encoder(str(made)), ExportedEncoder)
 
 
