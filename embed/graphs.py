@@ -71,7 +71,7 @@ class ImageGraph:
         self._lanes = threads or available_cores()
         self._session = open_graph(model, 1)
         self._input = self._session.get_inputs()[0].name
-        self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="eidetic-lane")
+        self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="encoder-lane")
 
     def run(self, batch: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return the features of a batch that is not empty: shape (n, dim), in order."""

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from schema import SkipReason, StoreError, Vectors
 from tests.ingest.hostile_worker import EXIT, LIKE_A_JPEG, SEGFAULT, SLEEP
 from tests.ingest.small_archive import SmallArchive, counts, draw, write
 from tests.ingest.test_decoding_pool import children, eventually
+from tests.ingest.test_ingest_run import threads_of_a_run
 
 MANY = [f"{n:02}.png" for n in range(24)]
 
@@ -106,7 +106,7 @@ def test_a_run_that_ends_early_leaves_no_process(
     with pytest.raises(expected):
         hostile.ingest()
     assert children() == before
-    assert [t.name for t in threading.enumerate() if t.name.startswith("eidetic-")] == []
+    assert threads_of_a_run() == []
 
 
 def test_a_file_that_is_no_image_starts_no_process(hostile: SmallArchive) -> None:

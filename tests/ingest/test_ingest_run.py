@@ -67,6 +67,7 @@ def fail_encoding(archive: SmallArchive, calls: int, error: BaseException) -> No
 
 
 def threads_of_a_run() -> list[str]:
+    """Encoders outlive runs, and name their threads otherwise."""
     return [t.name for t in threading.enumerate() if t.name.startswith("eidetic-")]
 
 
