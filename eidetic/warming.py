@@ -10,6 +10,7 @@ from eidetic.own_models import spelled_out
 from embed import (
     Encoder,
     Exportable,
+    Manifest,
     export_model,
     find_export,
     load_encoder,
@@ -37,23 +38,29 @@ class Warmed:
         folder: Where it lies, in the user's cache.
         size_bytes: Of all files in it.
         seconds: What preparing took; 0 where it was there already.
+        half: Whether images are computed in half precision (see `embed.Manifest`).
+        half_cosine: How close that is to the model's own vectors at least; None where this
+            processor is not faster so.
     """
 
     model: str
     folder: str
     size_bytes: int
     seconds: float
+    half: bool
+    half_cosine: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return every fact by name."""
         return asdict(self)
 
 
-def warm(spec: str) -> Warmed:
+def warm(spec: str, *, single: bool = False) -> Warmed:
     """Prepare a model, unless that was done before.
 
     Args:
         spec: A model, by any of its names.
+        single: Compute images in single precision, also where half is faster.
 
     Raises:
         ModelUnavailable: It cannot be loaded, or cannot be prepared; says why.
@@ -63,8 +70,14 @@ def warm(spec: str) -> Warmed:
     began = time.monotonic()
     folder = known or export_model(spec)
     seconds = 0.0 if known else time.monotonic() - began
+    manifest = Manifest.read(folder)
+    if manifest is None:
+        raise ModelUnavailable(f"{spec}: what was prepared of it was removed meanwhile; again")
+    chosen = manifest.in_precision(single=single)
+    if chosen != manifest:
+        chosen.write(folder)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    return Warmed(spec, str(folder), size, round(seconds, 1))
+    return Warmed(spec, str(folder), size, round(seconds, 1), chosen.half, chosen.half_cosine)
 
 
 def cool(spec: str) -> bool:

@@ -52,6 +52,7 @@ class ExportedEncoder:
         self._folder = folder
         self._tokens = manifest.tokens
         self._threads = threads or 0
+        self._half = manifest.half
         self._load_images = images
         self._loading = threading.RLock()
         self.spec = manifest.spec
@@ -87,11 +88,18 @@ class ExportedEncoder:
         batches = (tokenize(tokenizer, self._tokens, texts[s : s + TEXTS_PER_RUN]) for s in starts)
         return unit(np.concatenate([graph.run(batch) for batch in batches]))
 
+    @property
+    def precision(self) -> str | None:
+        """What images are computed in (`ImageGraph.precision`); None where torch computes them."""
+        with self._loading:
+            images = self._images
+        return images.precision if isinstance(images, ImageGraph) else None
+
     @cached_property
     def _images(self) -> "ImageGraph | Encoder":
         if self._load_images is not None:
             return self._load_images()
-        return self._loaded(IMAGES, lambda file: ImageGraph(file, self._threads))
+        return self._loaded(IMAGES, lambda file: ImageGraph(file, self._threads, half=self._half))
 
     @cached_property
     def _texts(self) -> TextGraph:
@@ -105,7 +113,7 @@ class ExportedEncoder:
         return self._loaded(TOKENIZER, lambda file: Tokenizer.from_file(str(file)))
 
     def _loaded(self, name: str, load: Callable[[Path], Loaded]) -> Loaded:
-        # The boundary to ONNX Runtime and tokenizers: whatever they raise, the file is damaged.
+        # The boundary to the engines and tokenizers: whatever they raise, the file is damaged.
         try:
             return load(self._folder / name)
         except Exception as error:

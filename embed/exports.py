@@ -6,8 +6,9 @@ other weights under the same name are never taken for it. It can be removed at a
 """
 
 import json
+import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,15 @@ from embed.catalogue import HF, OPEN_CLIP
 from embed.resizing import Resizing
 from embed.scoring import Scoring
 
-LAYOUT = 1
+LAYOUT = 2
 """Grows when exports of older versions can no longer be read, and are made anew."""
 
 MANIFEST, IMAGES, TEXTS, TOKENIZER = "export.json", "images.onnx", "texts.onnx", "tokenizer.json"
+
+
+MIN_COSINE_IN_HALF = 0.9995
+"""Between a vector in half precision and the model's own. What errors of this size do to recall is
+in docs/benchmarks.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,9 @@ class Manifest:
         spec: The model; it, ``dim``, ``fingerprint``, ``resizing`` and ``scoring`` are those of
             its encoder.
         tokens: None where it takes images only.
-        lowest: The least cosine between a vector of the export and the model's own, over probes.
+        half_cosine: The least cosine between the model's own vectors of probes and those that
+            images get in half precision; None where the processor is not faster so.
+        half: Whether images are computed in half precision.
     """
 
     spec: str
@@ -57,11 +65,25 @@ class Manifest:
     resizing: Resizing
     scoring: Scoring | None
     tokens: TokenRules | None
-    lowest: float
+    half_cosine: float | None = None
+    half: bool = False
 
     def write(self, folder: Path) -> None:
         """Write it into an export's folder."""
-        (folder / MANIFEST).write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        # Whoever reads meanwhile finds the old one or the new one, whole.
+        fresh = folder / f"{MANIFEST}.{os.getpid()}"
+        fresh.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        fresh.replace(folder / MANIFEST)
+
+    def in_precision(self, *, single: bool = False) -> "Manifest":
+        """Return it with half precision chosen where that is faster and close enough.
+
+        Args:
+            single: Ask for single precision anyway.
+        """
+        cosine = self.half_cosine
+        half = not single and cosine is not None and cosine >= MIN_COSINE_IN_HALF
+        return replace(self, half=half)
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":

@@ -1,23 +1,31 @@
-"""The one place that touches ONNX Runtime: graphs on the CPU."""
+"""The one place that touches the engines that run graphs on the CPU.
+
+Images come by the thousand: OpenVINO lays a graph out for the processor, and multiplies fastest.
+A query is one text: ONNX Runtime has a graph ready soonest (docs/adr/0010-exported-models.md).
+"""
 
 import math
 import os
+import sys
+import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embed.resizing import Pixels
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
 IMAGES_PER_LANE = 8
 """Images that one core works on at once: enough for its multiplications, and what they need between
 the layers still lies near the core."""
+
+_CONVERTER = "openvino.tools.ovc"
+
+_IMPORTING = threading.Lock()
 
 
 def available_cores() -> int:
@@ -28,71 +36,116 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
-def open_graph(model: bytes | Path, threads: int, *, prepack: bool = True) -> "InferenceSession":
-    """Load an ONNX graph.
-
-    Args:
-        model: The graph, or the file that holds it.
-        threads: Cores that one run takes; 0 for all.
-        prepack: Whether weights are laid out anew for many runs; without that, loading is quicker
-            and a run slower.
-
-    Raises:
-        Exception: Whatever ONNX Runtime raises for a graph that it cannot load.
-    """
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Spinning threads would take the cores from the processes that decode images.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if not prepack:
-        options.add_session_config_entry("session.disable_prepacking", "1")
-    source = model if isinstance(model, bytes) else str(model)
-    return InferenceSession(source, options, providers=["CPUExecutionProvider"])
-
-
 class ImageGraph:
     """A graph from uint8 images (n, height, width, 3) to features (n, dim). Safe in many threads.
 
     A batch is cut into parts, and each core works on a part of its own: cores that share every
-    multiplication wait for the slowest of them at each, which is the one that decodes beside.
+    multiplication wait for the slowest of them at each, which is the one that decodes beside. The
+    features of an image differ with the size of its part, by rounding.
+
+    Attributes:
+        precision: What it multiplies in: ``f32``, ``bf16`` or ``f16``.
     """
 
-    def __init__(self, model: bytes | Path, threads: int = 0) -> None:
+    def __init__(self, model: bytes | Path, threads: int = 0, *, half: bool = False) -> None:
         """Load a graph.
 
         Args:
-            model: See `open_graph`.
+            model: The graph, or the file that holds it.
             threads: Cores to use; 0 for all that there are.
+            half: Whether to multiply in half precision where this processor is faster so.
+
+        Raises:
+            Exception: Whatever OpenVINO raises for a graph that it cannot load.
         """
         self._lanes = threads or available_cores()
-        self._session = open_graph(model, 1)
-        self._input = self._session.get_inputs()[0].name
-        self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="encoder-lane")
+        core = _openvino().Core()
+        options = {
+            "EXECUTION_MODE_HINT": "PERFORMANCE" if half else "ACCURACY",
+            # Single or half precision is what is asked for, and never eight bits.
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+            "NUM_STREAMS": self._lanes,
+            "INFERENCE_NUM_THREADS": self._lanes,
+            # Lanes that keep to a core of their own could not get out of the way of decoding.
+            "ENABLE_CPU_PINNING": False,
+        }
+        compiled = core.compile_model(core.read_model(model), "CPU", options)
+        hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.precision = hint if hint in {"bf16", "f16"} else "f32"
+        self._requests = [compiled.create_infer_request() for _ in range(self._lanes)]
+        self._running = threading.Lock()
 
     def run(self, batch: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return the features of a batch that is not empty: shape (n, dim), in order."""
         size = min(IMAGES_PER_LANE, math.ceil(len(batch) / self._lanes))
-        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        features = list(self._pool.map(self._run, parts))
+        features = []
+        with self._running:
+            begun: deque[Any] = deque()
+            try:
+                for start in range(0, len(batch), size):
+                    if len(begun) == self._lanes:
+                        features.append(_finished(begun.popleft()))
+                    request = self._requests[start // size % self._lanes]
+                    request.start_async([np.stack(batch[start : start + size])])
+                    begun.append(request)
+                features.extend(_finished(request) for request in begun)
+            finally:
+                # One that is broken off leaves no request at work, which the next would find busy.
+                for request in begun:
+                    request.wait()
         return np.concatenate(features)
 
-    def _run(self, part: Sequence[Pixels]) -> NDArray[np.float32]:
-        features: NDArray[np.float32] = self._session.run(None, {self._input: np.stack(part)})[0]
-        return features
+
+def _finished(request: Any) -> NDArray[np.float32]:
+    request.wait()
+    features: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
+    return features
 
 
 class TextGraph:
     """A graph from token ids (n, length), and their mask, to features (n, dim)."""
 
     def __init__(self, model: bytes | Path, threads: int = 0, *, prepack: bool = True) -> None:
-        """Load a graph; for the arguments see `open_graph`."""
-        self._session = open_graph(model, threads, prepack=prepack)
+        """Load a graph.
+
+        Args:
+            model: The graph, or the file that holds it.
+            threads: Cores that one run takes; 0 for all.
+            prepack: Whether weights are laid out anew for many runs; without that, loading is
+                quicker and a run slower.
+
+        Raises:
+            Exception: Whatever ONNX Runtime raises for a graph that it cannot load.
+        """
+        from onnxruntime import InferenceSession, SessionOptions
+
+        options = SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Spinning threads would take the cores from the processes that decode images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if not prepack:
+            options.add_session_config_entry("session.disable_prepacking", "1")
+        source = model if isinstance(model, bytes) else str(model)
+        self._session = InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
     def run(self, inputs: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """Return the features of texts: shape (n, dim), in order."""
         features: NDArray[np.float32] = self._session.run(None, dict(inputs))[0]
         return features
+
+
+def _openvino() -> ModuleType:
+    """Return OpenVINO without its converter, which tells its makers of every import."""
+    with _IMPORTING:
+        left_out = sys.modules.setdefault(_CONVERTER, None) is None  # type: ignore[arg-type]
+        try:
+            import openvino
+        finally:
+            if left_out:
+                sys.modules.pop(_CONVERTER, None)
+        # Two threads that make their first tensors at once wait for each other for ever.
+        _ = openvino.Tensor(np.zeros(1, dtype=np.uint8)).data
+    module: ModuleType = openvino
+    return module

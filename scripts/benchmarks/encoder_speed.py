@@ -96,8 +96,10 @@ def main() -> None:
             write_export(encoder, folder)
             from embed.graphs import ImageGraph
 
-            graph = ImageGraph(folder / "images.onnx")
-            told("exported graph", rate(lambda: graph.run(images), device, given.batch), each, top)
+            for half in (False, True):
+                graph = ImageGraph(folder / "images.onnx", half=half)
+                images_per_s = rate(lambda: graph.run(images), device, given.batch)
+                told(f"exported graph, {graph.precision}", images_per_s, each, top)
 
 
 def told(what: str, images: float, each: float, top: float) -> None:

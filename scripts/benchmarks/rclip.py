@@ -21,11 +21,11 @@ class Setting:
     rclip: str
     environ: dict[str, str]
     spec: str = ""
-    graph: Path = Path()
+    precision: str = ""
 
 
-def prepare(folder: Path, rclip: str) -> Setting:
-    """Save the model for each contestant."""
+def prepare(folder: Path, rclip: str, *, single: bool = False) -> Setting:
+    """Save the model for each contestant; Eidetic's in single precision where that is asked for."""
     import open_clip
     import torch
 
@@ -41,9 +41,9 @@ def prepare(folder: Path, rclip: str) -> Setting:
     weights = folder / "random.pt"
     torch.save(model.state_dict(), weights)
     setting = Setting(folder, rclip, environ, f"open_clip:{ARCH}/{weights}")
-    from embed import export_model
+    from eidetic.warming import warm
 
-    setting.graph = export_model(setting.spec) / "images.onnx"
+    setting.precision = "half" if warm(setting.spec, single=single).half else "single"
     place = folder / "rclip" / RCLIP_MODEL
     place.mkdir(parents=True)
     for name, method, example in (

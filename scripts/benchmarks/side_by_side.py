@@ -1,6 +1,6 @@
 """Ingesting the same images with Eidetic, with rclip, and as a tutorial does, in one run.
 
-    python -m scripts.benchmarks.side_by_side --rclip RCLIP [--photos DIR] [--plot FILE]
+    python -m scripts.benchmarks.side_by_side --rclip RCLIP [--photos DIR] [--single] [--plot FILE]
 
 RCLIP is the command of rclip (PyPI), installed in an environment of its own. All take the same
 random weights of open_clip's ViT-B-32-256, the model that rclip has, exported to where rclip looks
@@ -11,6 +11,9 @@ megapixels:
 - rclip: `rclip QUERY` in a folder that it does not know, which indexes it;
 - tutorial: transformers' CLIPModel and CLIPProcessor, one image at a time, vectors in a list;
 - bare: the graph that Eidetic runs, and open_clip in torch, each on prepared pixels in memory.
+
+Eidetic computes images in half precision where the processor is faster so, unless `--single` is
+given; all others in single precision, which is all that they have on a CPU.
 
 The first two are whole processes, from their start to their end. Peak memory is that of a process
 and all those it started (proportional set size, sampled ten times a second), in a run of its own.
@@ -108,10 +111,10 @@ def bare(setting: Setting) -> tuple[Callable[[], float], Callable[[], float]]:
     import open_clip
     import torch
 
-    from embed.graphs import ImageGraph
+    from embed import load_encoder
 
     model = open_clip.create_model(ARCH).eval()
-    graph = ImageGraph(setting.graph)
+    graph = load_encoder(setting.spec)
     pixels = list(np.random.default_rng(0).integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8))
     tensor = torch.rand((BATCH, 3, SIDE, SIDE))
 
@@ -119,7 +122,7 @@ def bare(setting: Setting) -> tuple[Callable[[], float], Callable[[], float]]:
         with torch.inference_mode():
             model.encode_image(tensor)
 
-    return lambda: rate(lambda: graph.run(pixels)), lambda: rate(in_torch)
+    return lambda: rate(lambda: graph.encode_images(pixels)), lambda: rate(in_torch)
 
 
 def rate(encode: Callable[[], object], batches: int = 6) -> float:
@@ -137,15 +140,17 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=600, help="images of 500 pixels")
     parser.add_argument("--large", type=int, default=150, help="images of 12 megapixels")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--single", action="store_true", help="Eidetic in single precision, too")
     parser.add_argument("--plot", type=Path, help="file to draw the result into")
     given = parser.parse_args()
     sources = sorted(given.photos.glob("*.jpg")) if given.photos else []
-    versions = {n: importlib.metadata.version(n) for n in ("onnxruntime", "torch", "transformers")}
+    versions = {n: importlib.metadata.version(n) for n in ("openvino", "torch", "transformers")}
     told = subprocess.run([given.rclip, "--version"], capture_output=True, text=True, check=True)
     print(f"{os.cpu_count()} cores, {told.stdout.strip()}, {versions}", flush=True)
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
-        setting = prepare(Path(name), given.rclip)
+        setting = prepare(Path(name), given.rclip, single=given.single)
+        print(f"Eidetic's images in {setting.precision} precision", flush=True)
         graph_rate, torch_rate = bare(setting)
         for label, count, size in (
             ("500 pixels", given.small, (500, 375)),

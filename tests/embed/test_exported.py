@@ -7,6 +7,7 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,9 @@ from embed.cleaning import CLEANING
 from embed.exported import ExportedEncoder, tokenize
 from embed.exporting import write_export
 from embed.exports import IMAGES as IMAGE_GRAPH
-from embed.exports import MANIFEST, TokenRules, exports_folder
+from embed.exports import MANIFEST, MIN_COSINE_IN_HALF, Manifest, TokenRules, exports_folder
 from embed.exports import TEXTS as TEXT_GRAPH
-from embed.graphs import ImageGraph
-from embed.hub import quiet
-from embed.towers import Towers, byte_pairs, image_tower
+from embed.towers import Towers, byte_pairs
 from schema import ModelUnavailable, UsageError
 from tests.embed.checkpoints import (
     FAMILIES,
@@ -79,8 +78,9 @@ def save_family(family: str, folder: Path) -> Path:
 
 
 def exported(encoder: Encoder, folder: Path) -> ExportedEncoder:
+    """Return the encoder of its graphs, in single precision."""
     folder.mkdir()
-    return ExportedEncoder(folder, write_export(encoder, folder))
+    return ExportedEncoder(folder, write_export(encoder, folder).in_precision(single=True))
 
 
 def prepared(encoder: Encoder) -> list[np.ndarray]:
@@ -89,7 +89,8 @@ def prepared(encoder: Encoder) -> list[np.ndarray]:
 
 def assert_same_images(one: Encoder, other: Encoder) -> None:
     cosines = (one.encode_images(prepared(one)) * other.encode_images(prepared(other))).sum(axis=1)
-    assert cosines.min() >= 0.99999
+    in_half = isinstance(one, ExportedEncoder) and one.precision in {"bf16", "f16"}
+    assert cosines.min() >= (MIN_COSINE_IN_HALF if in_half else 0.99999)
 
 
 def assert_same_words(one: Encoder, other: Encoder) -> None:
@@ -252,17 +253,24 @@ def test_the_built_in_model_needs_no_export() -> None:
         export_model("builtin")
 
 
-def test_a_batch_in_lanes_keeps_its_order(tmp_path: Path) -> None:
-    tower = image_tower(
-        torch.nn.Identity(), lambda _, pixels: pixels.mean(dim=(2, 3)), [0.0] * 3, [1.0] * 3
-    )
-    axes = ({0: torch.export.Dim("n")},)
-    example = (torch.zeros((2, 4, 4, 3), dtype=torch.uint8),)
-    with quiet():
-        program = torch.onnx.export(tower, example, dynamic_shapes=axes, verbose=False)
-    assert program is not None
-    program.save(str(tmp_path / "mean.onnx"))
-    batch = [np.full((4, 4, 3), i, dtype=np.uint8) for i in range(101)]
-    for lanes in (1, 3):
-        means = ImageGraph(tmp_path / "mean.onnx", lanes).run(batch)
-        assert np.allclose(means[:, 0] * 255, np.arange(101), atol=1e-3)
+def test_half_precision_is_taken_where_it_is_there_and_close_enough(made: Path) -> None:
+    folder = find_export(str(made))
+    assert folder is not None
+    manifest = Manifest.read(folder)
+    assert manifest is not None
+    encoder = load_encoder(str(made))
+    assert isinstance(encoder, ExportedEncoder)
+    assert manifest.half == (encoder.precision != "f32") == (manifest.half_cosine is not None)
+
+
+@pytest.mark.parametrize(
+    ("cosine", "half"), [(None, False), (0.99949, False), (MIN_COSINE_IN_HALF, True), (1.0, True)]
+)
+def test_it_is_left_where_it_is_not_or_when_asked_to(
+    made: Path, cosine: float | None, half: bool
+) -> None:
+    manifest = Manifest.read(find_export(str(made)) or made)
+    assert manifest is not None
+    manifest = replace(manifest, half_cosine=cosine)
+    assert manifest.in_precision().half is half
+    assert manifest.in_precision(single=True).half is False
