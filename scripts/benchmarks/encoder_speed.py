@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +99,8 @@ def main() -> None:
 
             for half in (False, True):
                 graph = ImageGraph(folder / "images.onnx", half=half)
-                images_per_s = rate(lambda: graph.run(images), device, given.batch)
-                told(f"exported graph, {graph.precision}", images_per_s, each, top)
+                found = rate(partial(graph.run, images), device, given.batch)
+                told(f"exported graph, {graph.precision}", found, each, top)
 
 
 def told(what: str, images: float, each: float, top: float) -> None:
