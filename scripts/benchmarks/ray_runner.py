@@ -4,7 +4,8 @@
 
 In one run, alternating, the same images into new archives in the embedded store: the local runner
 with its defaults, and Ray on this machine alone with W workers (each encoder takes its share of the
-cores). Models are the built-in one, and ViT-B/32 of open_clip with random weights.
+cores). Models are the built-in one, and ViT-B/32 of open_clip with random weights, which is warmed
+before.
 
 Each run is done twice, with few images and with all of them, so that the difference tells what each
 further image costs: starting Ray and its workers takes some ten seconds, and they read ahead of the
@@ -32,14 +33,17 @@ from scripts.benchmarks.side_by_side import BATCH, make_images
 
 
 def make_checkpoint(folder: Path) -> str:
-    """Save random weights of ViT-B/32, and return the model spec."""
+    """Save random weights of ViT-B/32, warm them, and return the model spec."""
     import open_clip
     import torch
+
+    from eidetic.warming import warm
 
     torch.manual_seed(0)
     weights = folder / "random.pt"
     torch.save(open_clip.create_model("ViT-B-32").state_dict(), weights)
-    return f"open_clip:ViT-B-32/{weights}"
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    return warm(f"open_clip:ViT-B-32/{weights}").model
 
 
 @dataclass
