@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,11 @@ WORKER_MODULE = "embed.exporting_worker"
 MIN_COSINE = 0.9999
 """Between a vector of an export and the model's own: what rounding alone does stays far above."""
 
+_UNFINISHED = ".making-"
+
+UNFINISHED_S = 24 * 3600.0
+"""Age from which on an unfinished export is what a killed process left: one takes minutes."""
+
 PROBES = ("a dog on the beach", PROBE, "red " * 200)
 
 
@@ -54,7 +60,8 @@ def export_model(spec: str) -> Path:
     folder = export_folder(spec)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as scratch:
+        _remove_unfinished(folder.parent)
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder.parent) as scratch:
             _export_apart(spec, Path(scratch))
             shutil.rmtree(folder, ignore_errors=True)
             Path(scratch).rename(folder)
@@ -65,6 +72,16 @@ def export_model(spec: str) -> Path:
             f"{spec}: {folder.parent} cannot be written ({error.strerror}); make room on its disk"
         ) from error
     return folder
+
+
+def _remove_unfinished(exports: Path) -> None:
+    for left in exports.glob(f"{_UNFINISHED}*"):
+        try:
+            is_left = time.time() - left.stat().st_mtime > UNFINISHED_S
+        except FileNotFoundError:
+            continue
+        if is_left:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _export_apart(spec: str, folder: Path) -> None:

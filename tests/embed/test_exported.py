@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from embed import Encoder, export_model, find_export, load_encoder, remove_export
 from embed.cleaning import CLEANING
 from embed.exported import ExportedEncoder, tokenize
-from embed.exporting import write_export
+from embed.exporting import UNFINISHED_S, write_export
 from embed.exports import IMAGES as IMAGE_GRAPH
 from embed.exports import MANIFEST, MIN_COSINE_IN_HALF, Manifest, TokenRules, exports_folder
 from embed.exports import TEXTS as TEXT_GRAPH
@@ -167,6 +168,21 @@ def test_it_is_made_once_and_nothing_else_is_left_beside(made: Path) -> None:
     assert export_model(str(made)) == folder
     assert (folder / IMAGE_GRAPH).stat().st_mtime_ns == before
     assert [place.name for place in exports_folder().iterdir()] == [folder.name]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_one_is_making_is_not(
+    tmp_path: Path, cache: Path
+) -> None:
+    left, being_made = exports_folder() / ".making-left", exports_folder() / ".making-now"
+    for folder in (left, being_made):
+        folder.mkdir(parents=True)
+        (folder / IMAGE_GRAPH).write_bytes(b"half of it")
+    long_ago = time.time() - UNFINISHED_S - 60
+    os.utime(left, (long_ago, long_ago))
+    with pytest.raises(ModelUnavailable, match="no model"):
+        export_model(str(tmp_path))
+    assert exports_folder().is_relative_to(cache)
+    assert list(exports_folder().iterdir()) == [being_made]
 
 
 def test_a_device_that_is_named_means_torch(made: Path) -> None:
