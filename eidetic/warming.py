@@ -74,9 +74,15 @@ def warm(spec: str, *, single: bool = False) -> Warmed:
     if manifest is None:
         raise ModelUnavailable(f"{spec}: what was prepared of it was removed meanwhile; again")
     chosen = manifest.in_precision(single=single)
-    if chosen != manifest:
-        chosen.write(folder)
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    try:
+        if chosen != manifest:
+            chosen.write(folder)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+    except OSError as error:
+        raise ModelUnavailable(
+            f"{spec}: what was prepared of it cannot be changed in {folder} ({error.strerror}); "
+            "give it back the right to be written, or room on its disk"
+        ) from error
     return Warmed(spec, str(folder), size, round(seconds, 1), chosen.half, chosen.half_cosine)
 
 

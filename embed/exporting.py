@@ -1,8 +1,9 @@
 """Exporting a model of torch as ONNX graphs, once, so that it runs without torch from then on.
 
-On the CPU, graphs are up to four times as fast as torch, start in a tenth of the time and take a
-fraction of the memory (docs/adr/0010-exported-models.md). Exporting itself takes torch and several
-times the model's size in memory, so that it runs in a process of its own, `embed.exporting_worker`.
+On the CPU, graphs are faster than torch, several times where the processor has half precision, and
+start in a tenth of the time (docs/adr/0010-exported-models.md). Exporting itself takes torch and
+several times the model's size in memory, so that it runs in a process of its own,
+`embed.exporting_worker`.
 """
 
 import os
@@ -37,7 +38,8 @@ WORKER_MODULE = "embed.exporting_worker"
 MIN_COSINE = 0.9999
 """Between a vector of an export and the model's own: what rounding alone does stays far above."""
 
-_UNFINISHED = ".making-"
+UNFINISHED = ".making-"
+"""How the names of exports begin that are being made."""
 
 UNFINISHED_S = 24 * 3600.0
 """Age from which on an unfinished export is what a killed process left: one takes minutes."""
@@ -61,7 +63,7 @@ def export_model(spec: str) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(folder.parent)
-        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder.parent) as scratch:
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder.parent) as scratch:
             _export_apart(spec, Path(scratch))
             shutil.rmtree(folder, ignore_errors=True)
             Path(scratch).rename(folder)
@@ -75,7 +77,7 @@ def export_model(spec: str) -> Path:
 
 
 def _remove_unfinished(exports: Path) -> None:
-    for left in exports.glob(f"{_UNFINISHED}*"):
+    for left in exports.glob(f"{UNFINISHED}*"):
         try:
             is_left = time.time() - left.stat().st_mtime > UNFINISHED_S
         except FileNotFoundError:
@@ -135,17 +137,24 @@ def write_export(encoder: Encoder, folder: Path) -> Manifest:
     if towers.words is not None:
         words = _lowest(encoder.encode_texts(PROBES), exported.encode_texts(PROBES))
         lowest = min(lowest, words)
-    if lowest < MIN_COSINE:
+    if not lowest >= MIN_COSINE:
         raise ModelUnavailable(
             f"{encoder.spec}: its graphs give other vectors than the model (cosine {lowest:.5f}, "
             f"and {MIN_COSINE} is needed)"
         )
-    in_half = ExportedEncoder(folder, replace(manifest, half=True))
-    if in_half.precision != "f32":
-        half_cosine = _lowest(own, in_half.encode_images(images))
-        manifest = replace(manifest, half_cosine=half_cosine).in_precision()
+    del exported
+    half_cosine = _cosine_in_half(folder, manifest, images, own)
+    manifest = replace(manifest, half_cosine=half_cosine).in_precision()
     manifest.write(folder)
     return manifest
+
+
+def _cosine_in_half(
+    folder: Path, manifest: Manifest, images: list[Pixels], own: Vectors
+) -> float | None:
+    """Return how close half precision comes; None where this processor does without it."""
+    encoder = ExportedEncoder(folder, replace(manifest, half=True))
+    return None if encoder.precision == "f32" else _lowest(own, encoder.encode_images(images))
 
 
 def _probes(encoder: Encoder) -> list[Pixels]:

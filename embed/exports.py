@@ -6,7 +6,6 @@ other weights under the same name are never taken for it. It can be removed at a
 """
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
@@ -71,7 +70,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write it into an export's folder."""
         # Whoever reads meanwhile finds the old one or the new one, whole.
-        fresh = folder / f"{MANIFEST}.{os.getpid()}"
+        fresh = folder / f"{MANIFEST}.new"
         fresh.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
         fresh.replace(folder / MANIFEST)
 

@@ -9,8 +9,9 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
 
@@ -37,14 +38,14 @@ def available_cores() -> int:
 
 
 class ImageGraph:
-    """A graph from uint8 images (n, height, width, 3) to features (n, dim). Safe in many threads.
+    """A graph from uint8 images (n, height, width, 3) to features (n, dim). Threads may share it.
 
     A batch is cut into parts, and each core works on a part of its own: cores that share every
     multiplication wait for the slowest of them at each, which is the one that decodes beside. The
     features of an image differ with the size of its part, by rounding.
 
     Attributes:
-        precision: What it multiplies in: ``f32``, ``bf16`` or ``f16``.
+        precision: What it multiplies in: ``f32`` or ``bf16``.
     """
 
     def __init__(self, model: bytes | Path, threads: int = 0, *, half: bool = False) -> None:
@@ -53,47 +54,97 @@ class ImageGraph:
         Args:
             model: The graph, or the file that holds it.
             threads: Cores to use; 0 for all that there are.
-            half: Whether to multiply in half precision where this processor is faster so.
+            half: Whether to multiply in bfloat16 where this processor is faster so. Never in
+                float16, which large numbers of some models exceed.
 
         Raises:
             Exception: Whatever OpenVINO raises for a graph that it cannot load.
         """
-        self._lanes = threads or available_cores()
-        core = _openvino().Core()
-        options = {
-            "EXECUTION_MODE_HINT": "PERFORMANCE" if half else "ACCURACY",
-            # Single or half precision is what is asked for, and never eight bits.
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-            "NUM_STREAMS": self._lanes,
-            "INFERENCE_NUM_THREADS": self._lanes,
-            # Lanes that keep to a core of their own could not get out of the way of decoding.
-            "ENABLE_CPU_PINNING": False,
-        }
-        compiled = core.compile_model(core.read_model(model), "CPU", options)
-        hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.precision = hint if hint in {"bf16", "f16"} else "f32"
-        self._requests = [compiled.create_infer_request() for _ in range(self._lanes)]
-        self._running = threading.Lock()
+        self._model = model
+        self._cores = threads or available_cores()
+        self._laying_out = threading.Lock()
+        compiled = _compile(model, self._cores, "PERFORMANCE" if half else "ACCURACY")
+        if _precision(compiled) == "f16":
+            compiled = _compile(model, self._cores, "ACCURACY")
+        self.precision = _precision(compiled)
+        self._lanes: _Lanes | None = _Lanes(compiled, self._cores)
 
     def run(self, batch: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Return the features of a batch that is not empty: shape (n, dim), in order."""
-        size = min(IMAGES_PER_LANE, math.ceil(len(batch) / self._lanes))
+        """Return the features of a batch that is not empty: shape (n, dim), in order.
+
+        Raises:
+            Exception: Whatever OpenVINO raises while it computes. Batches of other threads may
+                fail with it; later ones do not.
+        """
+        size = min(IMAGES_PER_LANE, math.ceil(len(batch) / self._cores))
+        parts = (np.stack(batch[start : start + size]) for start in range(0, len(batch), size))
+        lanes = self._ready()
+        try:
+            return np.concatenate(lanes.run(parts))
+        except BaseException:
+            # Lanes that failed once refuse all that comes, and some may be at work still.
+            self._lanes = None
+            raise
+
+    def _ready(self) -> "_Lanes":
+        with self._laying_out:
+            lanes = self._lanes
+            if lanes is None:
+                mode = "PERFORMANCE" if self.precision == "bf16" else "ACCURACY"
+                compiled = _compile(self._model, self._cores, mode)
+                self._lanes = lanes = _Lanes(compiled, self._cores)
+            return lanes
+
+
+class _Lanes:
+    """A compiled graph, and a request for each core that threads share."""
+
+    def __init__(self, compiled: Any, cores: int) -> None:
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(cores):
+            self._idle.put(compiled.create_infer_request())
+
+    def run(self, parts: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Return the features of each part, in order."""
         features = []
-        with self._running:
-            begun: deque[Any] = deque()
-            try:
-                for start in range(0, len(batch), size):
-                    if len(begun) == self._lanes:
-                        features.append(_finished(begun.popleft()))
-                    request = self._requests[start // size % self._lanes]
-                    request.start_async([np.stack(batch[start : start + size])])
-                    begun.append(request)
-                features.extend(_finished(request) for request in begun)
-            finally:
-                # One that is broken off leaves no request at work, which the next would find busy.
-                for request in begun:
-                    request.wait()
-        return np.concatenate(features)
+        begun: deque[Any] = deque()
+        try:
+            for part in parts:
+                try:
+                    # Only who has nothing at work waits for others.
+                    request = self._idle.get(block=not begun)
+                except Empty:
+                    features.append(_finished(begun[0]))
+                    request = begun.popleft()
+                begun.append(request)
+                request.start_async([part])
+            features.extend(_finished(request) for request in begun)
+        finally:
+            # Also of lanes that failed, so that nobody waits for them for ever.
+            for request in begun:
+                self._idle.put(request)
+        return features
+
+
+def _compile(model: bytes | Path, lanes: int, mode: str) -> Any:
+    """Lay a graph out for this processor, in an execution mode of OpenVINO."""
+    core = _openvino().Core()
+    options = {
+        "EXECUTION_MODE_HINT": mode,
+        # Single or half precision is what is asked for, and never eight bits.
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+        "NUM_STREAMS": lanes,
+        "INFERENCE_NUM_THREADS": lanes,
+        # Lanes that keep to a core of their own could not get out of the way of decoding.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return core.compile_model(core.read_model(model), "CPU", options)
+
+
+def _precision(compiled: Any) -> str:
+    """Return what half precision a graph runs in; where it runs in none, ``f32``."""
+    told = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    return told if told in {"bf16", "f16"} else "f32"
 
 
 def _finished(request: Any) -> NDArray[np.float32]:

@@ -22,8 +22,9 @@ EXCLUDED = re.compile(r"""-(?!k[0-9]+$)([^\W\d_].|[./~"])""", re.DOTALL)
 CARET_CONTEXT = 60
 """Characters of a query shown on each side of its error."""
 
-OBJECTS_PER_COLLECTION = 100_000
-"""Python's own 700 make it look for garbage hundreds of times among what imports leave for good."""
+OBJECTS_PER_COLLECTION = 10_000
+"""By its own default of 700, Python looks for garbage hundreds of times among what imports leave
+for good. A server that keeps some thousand objects for a while longer does not feel it."""
 
 GLOBAL_FLAGS = re.compile("--json|--quiet|--verbose|-[qv]+")
 

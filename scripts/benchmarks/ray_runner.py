@@ -8,8 +8,8 @@ cores). Models are the built-in one, and ViT-B/32 of open_clip with random weigh
 before.
 
 Each run is done twice, with few images and with all of them, so that the difference tells what each
-further image costs: starting Ray and its workers takes some ten seconds, and they read ahead of the
-encoders. Prints, as medians of the rounds, images a second of whole runs and of the further
+further image costs: starting Ray and its workers takes some fifteen seconds, and they read ahead of
+the encoders. Prints, as medians of the rounds, images a second of whole runs and of the further
 images, and the CPU time that all processes together take for one of these: on a machine that others
 use too, the runner of more processes gets more of it, and the CPU time tells what a machine of its
 own would give. Then it compares the rows of the two archives of each model.

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
 from embed.builtin.encoder import DATA
 from embed.graphs import ImageGraph
@@ -41,13 +43,49 @@ def test_a_batch_in_lanes_keeps_its_order(means: Path, lanes: int) -> None:
     assert np.allclose(found[:, 0] * 255, np.arange(101), atol=1e-3)
 
 
-def test_a_batch_that_is_broken_off_leaves_the_graph_usable(means: Path) -> None:
-    graph = ImageGraph(means, 2)
-    other = [np.zeros((5, 5, 3), dtype=np.uint8)] * 8
-    for broken in ([*other, *BATCH], [*BATCH[:96], *other], [*BATCH, *other]):
-        with pytest.raises((RuntimeError, ValueError), match="shape"):
-            graph.run(broken)
-    assert np.array_equal(graph.run(BATCH), ImageGraph(means, 2).run(BATCH))
+def test_images_of_several_shapes_are_refused(means: Path) -> None:
+    with pytest.raises(ValueError, match="same shape"):
+        ImageGraph(means, 2).run([*BATCH[:4], np.zeros((5, 5, 3), dtype=np.uint8)])
+
+
+def test_a_batch_that_fails_leaves_the_graph_usable() -> None:
+    graph = ImageGraph(products_of_48_numbers(), 3)
+    right = [np.full((4, 4, 3), i, dtype=np.uint8) for i in range(50)]
+    wrong = [np.zeros((5, 5, 3), dtype=np.uint8)] * 24
+    before = graph.run(right)
+    # In the engine; and as soon as the batch is begun, half way, at its end.
+    for batch in (wrong, [*right[:8], *wrong, *right[:8]], [*right[:48], *wrong]):
+        with pytest.raises(RuntimeError):
+            graph.run(batch)
+        assert np.array_equal(graph.run(right), before)
+
+
+def products_of_48_numbers() -> bytes:
+    """Return a graph that takes images of any size, and fails where they have other numbers."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["floats", "shape"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["features"]),
+    ]
+    constants = {"shape": np.array([-1, 48]), "weights": np.ones((48, 4), dtype=np.float32)}
+    graph = helper.make_graph(
+        nodes,
+        "products",
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", "h", "w", 3])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["m", 4])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    model: bytes = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    return model
+
+
+def test_threads_that_share_a_graph_get_their_own_features(means: Path) -> None:
+    graph = ImageGraph(means, 3)
+    with ThreadPoolExecutor(8) as pool:
+        batches = [[np.full((4, 4, 3), i, dtype=np.uint8)] * (1 + i % 40) for i in range(200)]
+        for i, found in enumerate(pool.map(graph.run, batches)):
+            assert np.allclose(found * 255, i, atol=1e-3)
 
 
 @pytest.mark.parametrize(("half", "error"), [(False, 1e-6), (True, 1e-3)])
