@@ -24,6 +24,10 @@ IMAGES_PER_LANE = 8
 """Images that one core works on at once: enough for its multiplications, and what they need between
 the layers still lies near the core."""
 
+MAX_LANES = 16
+"""Each takes memory for what its layers hand on, 55 MB of the built-in model's; where there are
+more cores, several share a lane."""
+
 _CONVERTER = "openvino.tools.ovc"
 
 _IMPORTING = threading.Lock()
@@ -40,9 +44,9 @@ def available_cores() -> int:
 class ImageGraph:
     """A graph from uint8 images (n, height, width, 3) to features (n, dim). Threads may share it.
 
-    A batch is cut into parts, and each core works on a part of its own: cores that share every
-    multiplication wait for the slowest of them at each, which is the one that decodes beside. The
-    features of an image differ with the size of its part, by rounding.
+    A batch is cut into parts, and each core works on a part of its own, its lane: cores that share
+    every multiplication wait for the slowest of them at each, which is the one that decodes beside.
+    The features of an image differ with the size of its part, by rounding.
 
     Attributes:
         precision: What it multiplies in: ``f32`` or ``bf16``.
@@ -62,12 +66,13 @@ class ImageGraph:
         """
         self._model = model
         self._cores = threads or available_cores()
+        self._width = min(self._cores, MAX_LANES)
         self._laying_out = threading.Lock()
-        compiled = _compile(model, self._cores, "PERFORMANCE" if half else "ACCURACY")
+        compiled = self._compile("PERFORMANCE" if half else "ACCURACY")
         if _precision(compiled) == "f16":
-            compiled = _compile(model, self._cores, "ACCURACY")
+            compiled = self._compile("ACCURACY")
         self.precision = _precision(compiled)
-        self._lanes: _Lanes | None = _Lanes(compiled, self._cores)
+        self._lanes: _Lanes | None = _Lanes(compiled, self._width)
 
     def run(self, batch: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return the features of a batch that is not empty: shape (n, dim), in order.
@@ -76,14 +81,16 @@ class ImageGraph:
             Exception: Whatever OpenVINO raises while it computes. Batches of other threads may
                 fail with it; later ones do not.
         """
-        size = min(IMAGES_PER_LANE, math.ceil(len(batch) / self._cores))
+        size = min(IMAGES_PER_LANE, math.ceil(len(batch) / self._width))
         parts = (np.stack(batch[start : start + size]) for start in range(0, len(batch), size))
         lanes = self._ready()
         try:
             return np.concatenate(lanes.run(parts))
         except BaseException:
             # Lanes that failed once refuse all that comes, and some may be at work still.
-            self._lanes = None
+            with self._laying_out:
+                if self._lanes is lanes:
+                    self._lanes = None
             raise
 
     def _ready(self) -> "_Lanes":
@@ -91,17 +98,30 @@ class ImageGraph:
             lanes = self._lanes
             if lanes is None:
                 mode = "PERFORMANCE" if self.precision == "bf16" else "ACCURACY"
-                compiled = _compile(self._model, self._cores, mode)
-                self._lanes = lanes = _Lanes(compiled, self._cores)
+                self._lanes = lanes = _Lanes(self._compile(mode), self._width)
             return lanes
+
+    def _compile(self, mode: str) -> Any:
+        """Lay the graph out for this processor, in an execution mode of OpenVINO."""
+        core = _openvino().Core()
+        options = {
+            "EXECUTION_MODE_HINT": mode,
+            # Single or half precision is what is asked for, and never eight bits.
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+            "NUM_STREAMS": self._width,
+            "INFERENCE_NUM_THREADS": self._cores,
+            # Lanes that keep to a core of their own could not get out of the way of decoding.
+            "ENABLE_CPU_PINNING": False,
+        }
+        return core.compile_model(core.read_model(self._model), "CPU", options)
 
 
 class _Lanes:
-    """A compiled graph, and a request for each core that threads share."""
+    """Requests of a compiled graph that work at once, and that threads share."""
 
-    def __init__(self, compiled: Any, cores: int) -> None:
+    def __init__(self, compiled: Any, width: int) -> None:
         self._idle: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(cores):
+        for _ in range(width):
             self._idle.put(compiled.create_infer_request())
 
     def run(self, parts: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -124,21 +144,6 @@ class _Lanes:
             for request in begun:
                 self._idle.put(request)
         return features
-
-
-def _compile(model: bytes | Path, lanes: int, mode: str) -> Any:
-    """Lay a graph out for this processor, in an execution mode of OpenVINO."""
-    core = _openvino().Core()
-    options = {
-        "EXECUTION_MODE_HINT": mode,
-        # Single or half precision is what is asked for, and never eight bits.
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-        "NUM_STREAMS": lanes,
-        "INFERENCE_NUM_THREADS": lanes,
-        # Lanes that keep to a core of their own could not get out of the way of decoding.
-        "ENABLE_CPU_PINNING": False,
-    }
-    return core.compile_model(core.read_model(model), "CPU", options)
 
 
 def _precision(compiled: Any) -> str:

@@ -37,7 +37,7 @@ def means(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BATCH = [np.full((4, 4, 3), i, dtype=np.uint8) for i in range(101)]
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("lanes", [1, 3, 40])
 def test_a_batch_in_lanes_keeps_its_order(means: Path, lanes: int) -> None:
     found = ImageGraph(means, lanes).run(BATCH)
     assert np.allclose(found[:, 0] * 255, np.arange(101), atol=1e-3)
