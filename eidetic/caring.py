@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from os import fspath
+from typing import TYPE_CHECKING
 
-from eidetic.doctor import DEFAULT_SAMPLE, Diagnosis, examine
 from eidetic.part import Part, StrPath
 from eidetic.results import DescriptionStatus, RootStatus, Status
-from eidetic.roots import (
-    Forgotten,
-    Moved,
-    RootState,
-    find_root,
-    forget_root,
-    list_roots,
-    move_root,
-)
-from eidetic.show import Facts, show
 from eidetic.turns import Writer, find_writer
 from schema import load_roots
+
+if TYPE_CHECKING:
+    from eidetic.doctor import Diagnosis
+    from eidetic.roots import Forgotten, Moved, RootState
+    from eidetic.show import Facts
+
+DEFAULT_SAMPLE = 200
+"""Rows that `Caring.doctor` looks for in the index."""
 
 WAIT_S = 10.0
 """How long a short piece of work waits for another writer; a watched folder's batch takes less."""
@@ -61,27 +59,33 @@ class Caring(Part):
         """Return what writes into the archive now, in whatever process, and how far it is."""
         return find_writer(self.settings.writer_file)
 
-    def show(self, image: StrPath) -> Facts:
+    def show(self, image: StrPath) -> "Facts":
         """Return everything known of one image, by its path or by the id of a row.
 
         Raises:
             ArchiveError: The archive knows nothing of it.
         """
+        from eidetic.show import show
+
         return show(self._opening, fspath(image))
 
-    def roots(self) -> tuple[RootState, ...]:
+    def roots(self) -> "tuple[RootState, ...]":
         """Return the archive's roots, those that only its rows know of among them."""
+        from eidetic.roots import list_roots
+
         return list_roots(self._opening)
 
-    def find_root(self, root: StrPath) -> RootState:
+    def find_root(self, root: StrPath) -> "RootState":
         """Return a root by its id or its location.
 
         Raises:
             UsageError: There is no such root; the message names those there are.
         """
+        from eidetic.roots import find_root
+
         return find_root(self._opening, fspath(root))
 
-    def move_root(self, root: StrPath, folder: StrPath, *, allow_mismatch: bool = False) -> Moved:
+    def move_root(self, root: StrPath, folder: StrPath, *, allow_mismatch: bool = False) -> "Moved":
         """Say where a root's folder lives by now. Its rows stay, and nothing is embedded.
 
         Args:
@@ -94,12 +98,14 @@ class Caring(Part):
             UsageError: There is no such root or folder, the folder overlaps another root, or the
                 files are not there.
         """
+        from eidetic.roots import move_root
+
         with self._opening.writing("roots move", wait_s=WAIT_S):
             return move_root(
                 self._opening, fspath(root), fspath(folder), allow_mismatch=allow_mismatch
             )
 
-    def forget_root(self, root: StrPath) -> Forgotten:
+    def forget_root(self, root: StrPath) -> "Forgotten":
         """Drop a root, its rows and what the journal knows of its files; the files stay.
 
         Args:
@@ -108,6 +114,8 @@ class Caring(Part):
         Raises:
             UsageError: There is no such root.
         """
+        from eidetic.roots import forget_root
+
         with self._opening.writing("roots forget", wait_s=WAIT_S):
             return forget_root(self._opening, fspath(root))
 
@@ -118,7 +126,7 @@ class Caring(Part):
         sample: int = DEFAULT_SAMPLE,
         exclude: Sequence[str] = (),
         allow_mass_removal: bool = False,
-    ) -> Diagnosis:
+    ) -> "Diagnosis":
         """Account for every file, row and journal entry, and measure the index's recall.
 
         Args:
@@ -132,6 +140,8 @@ class Caring(Part):
             ArchiveMissing: Nothing has been ingested yet.
             StoreError: Milvus failed.
         """
+        from eidetic.doctor import examine
+
         turn = self._opening.writing("doctor --fix", wait_s=WAIT_S) if fix else nullcontext()
         with turn:
             return examine(

@@ -2,15 +2,17 @@
 
 from os import fspath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eidetic.exporting import Exported, export_rows
-from eidetic.importing import Imported, import_rows
 from eidetic.migrated import Migrated, Wanted
-from eidetic.migration import abandon, drop_previous, migrate
 from eidetic.own_models import spelled_out
 from eidetic.part import Part, StrPath
 from ingest import DEFAULT_BATCH_SIZE, Progress
 from schema import Collection
+
+if TYPE_CHECKING:
+    from eidetic.exporting import Exported
+    from eidetic.importing import Imported
 
 
 class Carrying(Part):
@@ -23,7 +25,7 @@ class Carrying(Part):
         where: str = "",
         vectors: bool = True,
         replace: bool = False,
-    ) -> Exported:
+    ) -> "Exported":
         """Write rows and vectors into a Parquet file, which appears when it is whole.
 
         Args:
@@ -37,11 +39,13 @@ class Carrying(Part):
             UsageError: The file cannot be written, or the filter cannot be read.
             StoreError: Milvus failed; there is no file.
         """
+        from eidetic.exporting import export_rows
+
         return export_rows(
             self._opening, Path(fspath(file)), where=where, vectors=vectors, replace=replace
         )
 
-    def import_rows(self, file: StrPath, *, progress: Progress | None = None) -> Imported:
+    def import_rows(self, file: StrPath, *, progress: Progress | None = None) -> "Imported":
         """Take in the rows of a file that `export_rows` wrote, under the same ids.
 
         Makes the archive if there is none; nothing is embedded, and no model is needed. Rows that
@@ -56,6 +60,8 @@ class Carrying(Part):
             ArchiveBusy: Another process is writing into the archive.
             StoreError: Milvus failed, or has not all rows; what it acknowledged stays.
         """
+        from eidetic.importing import import_rows
+
         return import_rows(self._opening, Path(fspath(file)), progress)
 
     def migrate(
@@ -94,6 +100,8 @@ class Carrying(Part):
             StoreError: Milvus failed; what it had acknowledged stays, and nothing was switched.
             IngestInterrupted: Ctrl-C; nothing was switched.
         """
+        from eidetic.migration import migrate
+
         wanted = Wanted(
             model=None if model is None else spelled_out(model),
             index=index,
@@ -109,6 +117,8 @@ class Carrying(Part):
         Raises:
             ArchiveMissing: There is none.
         """
+        from eidetic.migration import drop_previous
+
         return drop_previous(self._opening)
 
     def abandon_migration(self) -> Collection:
@@ -117,4 +127,6 @@ class Carrying(Part):
         Raises:
             ArchiveMissing: There is none.
         """
+        from eidetic.migration import abandon
+
         return abandon(self._opening)

@@ -2,16 +2,18 @@
 
 import logging
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eidetic.caring import WAIT_S
 from eidetic.own_models import spelled_out
 from eidetic.part import Part
 from eidetic.results import DescriptionStatus
 from embed import describe, load_text_encoder, resolve
-from ingest import DescriptionReport, Outdated, count_outdated, refresh_descriptions
 from schema import ArchiveMissing, DescriptionStore, UsageError
 from search import Image, PreparedImage, Query
+
+if TYPE_CHECKING:
+    from ingest import DescriptionReport, Outdated
 
 log = logging.getLogger("eidetic")
 
@@ -24,7 +26,7 @@ class DescriptionState:
     """The descriptions of an archive, and how far they are behind its rows."""
 
     status: DescriptionStatus
-    outdated: Outdated
+    outdated: "Outdated"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of the command line's contract."""
@@ -34,7 +36,7 @@ class DescriptionState:
 class Describing(Part):
     """The methods of an archive that look after the descriptions of its images."""
 
-    def refresh_descriptions(self, model: str | None = None) -> DescriptionReport:
+    def refresh_descriptions(self, model: str | None = None) -> "DescriptionReport":
         """Embed the text of each row, where it is new or has changed, with a model of sentences.
 
         Args:
@@ -47,6 +49,8 @@ class Describing(Part):
             UsageError: The model takes images only.
             StoreError: Milvus failed; what it had acknowledged stays.
         """
+        from ingest import refresh_descriptions
+
         with self._opening.writing("descriptions refresh", wait_s=WAIT_S):
             store, held = self._opening.store(), self._opening.descriptions.open()
             given = None if model is None else spelled_out(model)
@@ -69,6 +73,8 @@ class Describing(Part):
         Raises:
             ArchiveMissing: The archive has no descriptions.
         """
+        from ingest import count_outdated
+
         held = self._held()
         return DescriptionState(
             DescriptionStatus.of(held), count_outdated(self._opening.store(), held)

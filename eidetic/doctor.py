@@ -24,7 +24,6 @@ from search.recall import ExactNeighbours, IndexRecall
 
 log = logging.getLogger("eidetic")
 
-DEFAULT_SAMPLE = 200
 EXAMPLES = 5
 
 MIN_RECALL = 0.95

@@ -6,18 +6,8 @@ from os import PathLike
 from threading import Event
 
 from eidetic.part import Part, StrPath
-from eidetic.roots import adopting
-from eidetic.watching import watch
 from embed.encoder import ToyEncoder
-from ingest import (
-    DEFAULT_BATCH_SIZE,
-    IngestInterrupted,
-    IngestReport,
-    Progress,
-    choose_runner,
-    ingest,
-    plan_scopes,
-)
+from ingest import DEFAULT_BATCH_SIZE, IngestInterrupted, IngestReport, Progress
 from schema import ArchiveMissing, NoUsableImage, load_roots
 
 
@@ -64,6 +54,9 @@ class Filling(Part):
             StoreError: Milvus failed; what it had acknowledged stays.
             IngestInterrupted: Ctrl-C; carries the report so far.
         """
+        from eidetic.roots import adopting
+        from ingest import choose_runner, ingest, plan_scopes
+
         known = load_roots(self.settings.roots_file)
         # A text is iterable too, letter by letter: "/home" would begin with the whole disk.
         scopes = plan_scopes([paths] if isinstance(paths, str | PathLike) else paths, known)
@@ -122,6 +115,9 @@ class Filling(Part):
         Args:
             stop: Ends it when set, after the batch in hand; without one it runs until Ctrl-C.
         """
+        from eidetic.watching import watch
+        from ingest import ingest
+
         run = partial(
             ingest,
             workers=workers,

@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Iterator
 from os import fspath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eidetic.collecting import Collected, LeftOut, copy_hits, link_hits
-from eidetic.evaluation_page import write_evaluation
-from eidetic.files import Files, Preview
-from eidetic.gallery import write_gallery
 from eidetic.part import Part, StrPath
 from eidetic.results import Hit, Hits
 from schema import load_roots
 from search import Evaluation
+
+if TYPE_CHECKING:
+    from eidetic.collecting import Collected, LeftOut
+    from eidetic.files import Files, Preview
 
 
 class Presenting(Part):
@@ -27,7 +28,7 @@ class Presenting(Part):
         with self._files() as files:
             return files.read(hit.record)
 
-    def previews(self, hits: Iterable[Hit], side: int) -> Iterator[Preview]:
+    def previews(self, hits: Iterable[Hit], side: int) -> "Iterator[Preview]":
         """Yield each hit's image, upright, made to fit into a square; or why there is none.
 
         Args:
@@ -40,30 +41,36 @@ class Presenting(Part):
             for hit in hits:
                 yield files.preview(hit.record, side)
 
-    def copy_to(self, hits: Iterable[Hit], folder: StrPath) -> Collected:
+    def copy_to(self, hits: Iterable[Hit], folder: StrPath) -> "Collected":
         """Copy the hits' files into a folder; see `eidetic.collecting`.
 
         Raises:
             UsageError: The folder cannot be made or written, or the host of a file is away.
         """
+        from eidetic.collecting import copy_hits
+
         with self._files() as files:
             return copy_hits(hits, Path(fspath(folder)), files)
 
-    def link_to(self, hits: Iterable[Hit], folder: StrPath) -> Collected:
+    def link_to(self, hits: Iterable[Hit], folder: StrPath) -> "Collected":
         """Make symbolic links to the hits' files in a folder; see `eidetic.collecting`.
 
         Raises:
             UsageError: The folder cannot be made or written.
         """
+        from eidetic.collecting import link_hits
+
         with self._files() as files:
             return link_hits(hits, Path(fspath(folder)), files)
 
-    def gallery(self, hits: Hits, file: StrPath) -> tuple[LeftOut, ...]:
+    def gallery(self, hits: Hits, file: StrPath) -> "tuple[LeftOut, ...]":
         """Write hits as a self-contained HTML file; return those shown without an image.
 
         Raises:
             UsageError: The file cannot be written, or the host of an image is away.
         """
+        from eidetic.gallery import write_gallery
+
         with self._files() as files:
             return write_gallery(hits, Path(fspath(file)), files)
 
@@ -73,8 +80,12 @@ class Presenting(Part):
         Raises:
             UsageError: The file cannot be written, or the host of an image is away.
         """
+        from eidetic.evaluation_page import write_evaluation
+
         with self._files() as files:
             write_evaluation(evaluation, Path(fspath(file)), files)
 
-    def _files(self) -> Files:
+    def _files(self) -> "Files":
+        from eidetic.files import Files
+
         return Files({root.id: root for root in load_roots(self.settings.roots_file)})

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from embed.encoder import Encoder
 from embed.images import default_max_pixels
+from ingest.defaults import DEFAULT_BATCH_SIZE
 from ingest.indexer import index
 from ingest.journal import Journal
 from ingest.names import compile_excluded
@@ -36,8 +37,6 @@ from ingest.sources import Sources
 from ingest.worklist import Worklist
 from schema.errors import UsageError
 from schema.store import Store
-
-DEFAULT_BATCH_SIZE = 32
 
 
 def ingest(
