@@ -72,7 +72,7 @@ def warm(spec: str, *, single: bool = False) -> Warmed:
     seconds = 0.0 if known else time.monotonic() - began
     manifest = Manifest.read(folder)
     if manifest is None:
-        raise ModelUnavailable(f"{spec}: what was prepared of it was removed meanwhile; again")
+        raise ModelUnavailable(f"{spec}: what was prepared of it was just removed; run it again")
     chosen = manifest.in_precision(single=single)
     try:
         if chosen != manifest:

@@ -9,6 +9,7 @@ largest root, and those of the smallest.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +42,7 @@ def main() -> None:
     with server(given.uri) as milvus:
         connection = Connection(milvus.uri)
         client = connection.client
-        names = {"no key": "plain", "partition key": "keyed"}
+        names = {"no key": f"plain_{os.getpid()}", "partition key": f"keyed_{os.getpid()}"}
         for kind, name in names.items():
             took = fill(connection, name, source, roots, keyed=kind == "partition key")
             parts = len(client.list_partitions(name))
@@ -56,6 +57,8 @@ def main() -> None:
             where = "" if root is None else f'root == "{root:016x}"'
             told = [ask(client, name, queries, where, exact) for name in names.values()]
             print(f"| {label} | {len(wanted):,} | " + " | ".join(told) + " |", flush=True)
+        for name in names.values():
+            client.drop_collection(name)
         connection.close()
 
 
