@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from embed.encoder import Encoder
 from embed.exported import ExportedEncoder, tokenize
 from embed.exports import IMAGES, TEXTS, TOKENIZER, Manifest, export_folder, find_export
+from embed.halving import lowest_cosine, probe_images
 from embed.hub import quiet
 from embed.resizing import Pixels
 from embed.tensors import PROBE
@@ -113,7 +113,7 @@ def write_export(encoder: Encoder, folder: Path) -> Manifest:
     if not isinstance(encoder, Exportable):
         raise ModelUnavailable(f"{encoder.spec}: there is nothing to prepare of it")
     towers = encoder.towers()
-    images = _probes(encoder)
+    images = probe_images(encoder.resizing)
     # The boundary to torch's exporter: what it raises for a model that it cannot trace.
     try:
         pixels = {"images": np.stack(images)}
@@ -133,9 +133,9 @@ def write_export(encoder: Encoder, folder: Path) -> Manifest:
     )
     own = encoder.encode_images(images)
     exported = ExportedEncoder(folder, manifest)
-    lowest = _lowest(own, exported.encode_images(images))
+    lowest = lowest_cosine(own, exported.encode_images(images))
     if towers.words is not None:
-        words = _lowest(encoder.encode_texts(PROBES), exported.encode_texts(PROBES))
+        words = lowest_cosine(encoder.encode_texts(PROBES), exported.encode_texts(PROBES))
         lowest = min(lowest, words)
     if not lowest >= MIN_COSINE:
         raise ModelUnavailable(
@@ -154,24 +154,7 @@ def _cosine_in_half(
 ) -> float | None:
     """Return how close half precision comes; None where this processor does without it."""
     encoder = ExportedEncoder(folder, replace(manifest, half=True))
-    return None if encoder.precision == "f32" else _lowest(own, encoder.encode_images(images))
-
-
-def _probes(encoder: Encoder) -> list[Pixels]:
-    """Return images to compare vectors of: from slow change alone to detail alone."""
-    size = (encoder.resizing.width, encoder.resizing.height)
-    rng = np.random.default_rng(0)
-    images = []
-    for grain in ((3, 3), (12, 12), size):
-        noise = rng.integers(0, 256, (3, *grain[::-1], 3), dtype=np.uint8)
-        enlarged = (Image.fromarray(each).resize(size, Image.Resampling.BICUBIC) for each in noise)
-        images += [np.asarray(each) for each in enlarged]
-    return images
-
-
-def _lowest(ones: Vectors, others: Vectors) -> float:
-    """Return the least cosine of two lists of vectors of unit norm, one by one."""
-    return float(np.einsum("nd,nd->n", ones, others).min())
+    return None if encoder.precision == "f32" else lowest_cosine(own, encoder.encode_images(images))
 
 
 def _write_words(words: Words, folder: Path) -> None:

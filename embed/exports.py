@@ -16,6 +16,7 @@ from PIL import Image
 from platformdirs import user_cache_path
 
 from embed.catalogue import HF, OPEN_CLIP
+from embed.halving import is_close
 from embed.resizing import Resizing
 from embed.scoring import Scoring
 
@@ -23,11 +24,6 @@ LAYOUT = 2
 """Grows when exports of older versions can no longer be read, and are made anew."""
 
 MANIFEST, IMAGES, TEXTS, TOKENIZER = "export.json", "images.onnx", "texts.onnx", "tokenizer.json"
-
-
-MIN_COSINE_IN_HALF = 0.9995
-"""Between a vector in half precision and the model's own. What errors of this size do to recall is
-in docs/benchmarks.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +76,7 @@ class Manifest:
         Args:
             single: Ask for single precision anyway.
         """
-        cosine = self.half_cosine
-        half = not single and cosine is not None and cosine >= MIN_COSINE_IN_HALF
-        return replace(self, half=half)
+        return replace(self, half=not single and is_close(self.half_cosine))
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest | None":

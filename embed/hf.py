@@ -84,6 +84,7 @@ class HfEncoder:
         self.fingerprint = _fingerprint(preparation.facts, tokens)
         self.scoring = _scoring(model)
         self.dim: int = self._encode_texts([PROBE]).shape[1]
+        device.choose_precision(self.encode_images, self.resizing)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Shape (n, dim), float32, unit norm."""
@@ -108,7 +109,7 @@ class HfEncoder:
 
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         mean, std = self._preparation.mean, self._preparation.std
-        return self._device.run(
+        return self._device.run_images(
             lambda: (
                 self._model.get_image_features(
                     pixel_values=self._device.normalise(batch, mean, std)

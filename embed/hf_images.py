@@ -72,6 +72,7 @@ class HfImageEncoder:
         self.fingerprint = f"hf-{blake2b(text.encode(), digest_size=8).hexdigest()}"
         config = model.config
         self.dim: int = config.hidden_sizes[-1] if family == "resnet" else config.hidden_size
+        device.choose_precision(self.encode_images, self.resizing)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Shape (n, dim), float32, unit norm."""
@@ -96,7 +97,7 @@ class HfImageEncoder:
 
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         mean, std = self._preparation.mean, self._preparation.std
-        return self._device.run(
+        return self._device.run_images(
             lambda: self._read_out(
                 self._model(pixel_values=self._device.normalise(batch, mean, std))
             )

@@ -66,6 +66,7 @@ class OpenClipEncoder:
         self.fingerprint = _fingerprint(facts, self._tokenizer)
         self.scoring = _scoring(self._model)
         self.dim: int = self._encode_texts([PROBE]).shape[1]
+        device.choose_precision(self.encode_images, self.resizing)
 
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Shape (n, dim), float32, unit norm."""
@@ -86,7 +87,7 @@ class OpenClipEncoder:
         return Towers(images, Words(texts, *_exported_tokenizer(self.spec, self._tokenizer)))
 
     def _encode_images(self, batch: Sequence[Pixels]) -> Vectors:
-        return self._device.run(
+        return self._device.run_images(
             lambda: self._model.encode_image(self._device.normalise(batch, self._mean, self._std))
         )
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from embed.encoder import unit
-from embed.resizing import Pixels
+from embed.halving import EncodeImages, is_close, lowest_cosine, probe_images
+from embed.resizing import Pixels, Resizing
 from schema.errors import ModelUnavailable
 from schema.records import Vectors
 
@@ -43,10 +44,16 @@ class Device:
 
     Attributes:
         name: torch's name of the device.
+        half: Whether images are computed in half precision.
     """
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, *, faster_in_half: bool | None = None) -> None:
         """Take a device by torch's name; by default a GPU where there is one.
+
+        Args:
+            faster_in_half: Whether it multiplies faster in half precision than in single; by
+                default where it is CUDA's. On a CPU, torch does so in few models and the graphs
+                of `embed.exported` in all.
 
         Raises:
             ModelUnavailable: torch does not know the device, or cannot use it here.
@@ -64,6 +71,8 @@ class Device:
                 f"torch cannot use the device {name!r} here ({error}); leave it out for the best"
             ) from error
         self.name = name
+        self.half = False
+        self._faster_in_half = name.startswith("cuda") if faster_in_half is None else faster_in_half
 
     def place(self, model: "torch.nn.Module") -> "torch.nn.Module":
         """Move a model here, ready for inference."""
@@ -89,9 +98,36 @@ class Device:
         """Move a tensor here."""
         return value.to(self._device)
 
-    def run(self, forward: Callable[[], "torch.Tensor"]) -> Vectors:
-        """Run a forward pass without gradients: features (n, dim) to unit-norm float32 vectors."""
+    def run(self, forward: Callable[[], "torch.Tensor"], *, half: bool = False) -> Vectors:
+        """Run a forward pass without gradients: features (n, dim) to unit-norm float32 vectors.
+
+        Args:
+            half: Multiply in half precision (IEEE 754 binary16), as torch's autocast does it.
+        """
         import torch
 
-        with torch.inference_mode():
-            return unit(forward().float().cpu().numpy())
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.float16, enabled=half):
+            features = forward()
+        return unit(features.float().cpu().numpy())
+
+    def run_images(self, forward: Callable[[], "torch.Tensor"]) -> Vectors:
+        """Run a forward pass of images, in half precision where that was chosen; see `run`."""
+        return self.run(forward, half=self.half)
+
+    def choose_precision(self, encode: EncodeImages, resizing: Resizing) -> None:
+        """Have images computed in half precision where the device is faster so, and where a model's
+        vectors of probes stay close; a model whose values outgrow half precision stays in single.
+
+        Args:
+            encode: The model's images to vectors, by `run_images`.
+        """
+        if not self._faster_in_half:
+            return
+        probes = probe_images(resizing)
+        own = encode(probes)
+        self.half = True
+        try:
+            self.half = is_close(lowest_cosine(own, encode(probes)))
+        except ValueError:
+            # A vector that is no number has no norm.
+            self.half = False

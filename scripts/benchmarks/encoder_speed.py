@@ -84,9 +84,10 @@ def main() -> None:
                     model.encode_image(pixels)
 
             told(f"forward pass, {dtype}", rate(forward, device, given.batch), each, top)
-        top = roof(device, torch.float32)
+        chosen = torch.float16 if encoder._device.half else torch.float32
+        top = roof(device, chosen)
         told(
-            "from bytes to vectors, float32",
+            f"from bytes to vectors, {chosen}",
             rate(lambda: encoder.encode_images(images), device, given.batch),
             each,
             top,

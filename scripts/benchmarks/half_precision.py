@@ -16,8 +16,8 @@ import numpy as np
 from embed.builtin import BuiltinEncoder
 from embed.builtin.encoder import DATA
 from embed.encoder import unit
-from embed.exports import MIN_COSINE_IN_HALF
 from embed.graphs import ImageGraph
+from embed.halving import MIN_COSINE_IN_HALF
 from schema import Vectors
 from scripts.benchmarks.captioned import Captioned, builtin_images, vitb32_images
 

@@ -23,8 +23,9 @@ from embed.cleaning import CLEANING
 from embed.exported import ExportedEncoder, tokenize
 from embed.exporting import UNFINISHED_S, write_export
 from embed.exports import IMAGES as IMAGE_GRAPH
-from embed.exports import MANIFEST, MIN_COSINE_IN_HALF, Manifest, TokenRules, exports_folder
+from embed.exports import MANIFEST, Manifest, TokenRules, exports_folder
 from embed.exports import TEXTS as TEXT_GRAPH
+from embed.halving import MIN_COSINE_IN_HALF
 from embed.towers import Towers, byte_pairs
 from schema import ModelUnavailable, UsageError
 from tests.embed.checkpoints import (
