@@ -1,5 +1,6 @@
 """An archive's rows and vectors as a Parquet file."""
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eidetic.opening import Opening
-from schema import Embedded, StoreError, UsageError, load_roots
+from schema import ArchiveMismatch, Embedded, ModelUnavailable, StoreError, UsageError, load_roots
 from schema.parquet import Origin, write_rows
 
 
@@ -43,7 +44,10 @@ def export_rows(
         raise UsageError(f"{file}: is there already; {advice}")
     store = opening.store()
     roots = load_roots(opening.settings.roots_file)
-    origin = Origin(store.collection, roots, has_vectors=vectors, where=where)
+    collection = store.collection
+    if vectors and not collection.neutral:
+        collection = dataclasses.replace(collection, neutral=_neutral(opening))
+    origin = Origin(collection, roots, has_vectors=vectors, where=where)
 
     def batches() -> Iterator[Sequence[Embedded]]:
         # The file is thrown away where this raises: one that lacks rows must not pass for whole.
@@ -68,3 +72,14 @@ def export_rows(
         model=store.collection.model,
         fingerprint=store.collection.fingerprint,
     )
+
+
+def _neutral(opening: Opening) -> str:
+    """Return what is neutral to the archive's model, for a server that will load none to import.
+
+    Where it cannot be loaded here either, the rows do without.
+    """
+    try:
+        return opening.neutral(opening.encoder())
+    except (ModelUnavailable, ArchiveMismatch):
+        return ""

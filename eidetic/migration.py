@@ -136,7 +136,14 @@ class _Migration:
             fingerprint=fingerprint,
             index=index,
             vectors=before.vectors,
+            neutral=self._neutral(before),
         ).collection
+
+    def _neutral(self, before: Collection) -> str:
+        """Return what the next collection says is neutral; rows that are copied keep theirs."""
+        if self._encoder is None:
+            return before.neutral
+        return "" if self._connection.embedded else self._opening.neutral(self._encoder)
 
     def _vectors_wanted(self, before: Collection, began: Collection | None) -> tuple[str, int, str]:
         """Return model, dimension and fingerprint; the model is loaded where it has to embed."""

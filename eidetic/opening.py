@@ -35,6 +35,7 @@ from schema import (
 )
 from schema.index import DEFAULT_PROFILE, usable_profile
 from schema.milvus_collection import find_collection
+from schema.store import packed
 from search import Calibration
 
 log = logging.getLogger("eidetic")
@@ -121,6 +122,7 @@ class Opening:
                     fingerprint=origin.fingerprint,
                     index=usable_profile(origin.index, embedded=connection.embedded),
                     vectors=self.settings.vectors or "float32",
+                    neutral=origin.neutral,
                 )
             except BaseException:
                 connection.close()
@@ -238,6 +240,12 @@ class Opening:
         """
         return load_encoder(resolve(model))
 
+    def neutral(self, encoder: Encoder) -> str:
+        """Return what is neutral to a model, see `schema.store.Collection`."""
+        if encoder.scoring is None:
+            return ""
+        return packed(self.calibration.captions(encoder).mean(axis=0))
+
     def journal(self) -> Journal:
         """Return the journal of the archive's collection, open; the caller closes it.
 
@@ -319,6 +327,8 @@ class Opening:
                 fingerprint=self._encoder.fingerprint,
                 index=self.settings.index or DEFAULT_PROFILE,
                 vectors=self.settings.vectors or "float32",
+                # The embedded store gives vectors as quickly as anything else of a row.
+                neutral="" if connection.embedded else self.neutral(self._encoder),
             )
         except BaseException:
             connection.close()

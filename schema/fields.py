@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 VECTOR_FIELD = "vector"
 SPARSE_FIELD = "text_sparse"
+NEUTRAL_FIELD = "neutral"
+"""Of collections that say what is neutral, see `schema.store.Collection.neutral`."""
 
 UNKNOWN_INT = -(2**62)
 """Below every real time and count, so that ``taken_at >= X`` never matches it. The smallest
@@ -81,11 +83,11 @@ FIELDS: tuple[Field, ...] = (
     Field("phash", "int"),
 )
 
-FIELD_NAMES: tuple[str, ...] = tuple(field.name for field in FIELDS)
-
 # Derived from other fields when a record is read back.
 _DERIVED = {"folder", "name", "has_gps"}
-_RECORD_FIELDS = tuple(field for field in FIELDS if field.name not in _DERIVED)
+_OF_RECORDS = tuple(field for field in FIELDS if field.name not in _DERIVED)
+RECORD_FIELDS: tuple[str, ...] = tuple(field.name for field in _OF_RECORDS)
+"""What of a row is read to make a record."""
 
 
 def to_row(embedded: Embedded) -> tuple[dict[str, Any], int]:
@@ -112,17 +114,20 @@ def from_row(row: Mapping[str, Any]) -> ImageRecord:
 
     A field that the row has not, because an older version of Eidetic did not know it, is unknown.
     """
-    known = (field for field in _RECORD_FIELDS if field.name in row)
+    known = (field for field in _OF_RECORDS if field.name in row)
     return ImageRecord(**{field.name: _load(field, row[field.name]) for field in known})
 
 
-def milvus_schema(dim: int, *, bm25: bool, vectors: str = "float32") -> "CollectionSchema":
+def milvus_schema(
+    dim: int, *, bm25: bool, vectors: str = "float32", neutral: bool = False
+) -> "CollectionSchema":
     """Return the collection's schema for vectors of ``dim`` dimensions.
 
     Args:
         bm25: Whether the store can compute BM25: adds an analyzer to ``text`` and the sparse
             field made from it.
         vectors: How precisely they are held, see `schema.precision`.
+        neutral: Whether rows have their vector's product with what is neutral.
     """
     from pymilvus import DataType, Function, FunctionType, MilvusClient
 
@@ -150,6 +155,8 @@ def milvus_schema(dim: int, *, bm25: bool, vectors: str = "float32") -> "Collect
             )
     precisions = {"float32": DataType.FLOAT_VECTOR, "float16": DataType.FLOAT16_VECTOR}
     schema.add_field(VECTOR_FIELD, precisions[vectors], dim=dim)
+    if neutral:
+        schema.add_field(NEUTRAL_FIELD, DataType.FLOAT)
     if bm25:
         schema.add_field(SPARSE_FIELD, DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(

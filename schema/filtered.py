@@ -101,11 +101,10 @@ def compare_each(
         kept = [record for record in records if record.id in vectors]
         if not kept:
             continue
-        scores = np.clip(
-            queries @ np.stack([vectors[record.id] for record in kept]).T, MIN_SCORE, MAX_SCORE
-        )
-        held = [vectors[record.id] for record in kept]
+        held = np.stack([vectors[record.id] for record in kept])
+        scores = np.clip(queries @ held.T, MIN_SCORE, MAX_SCORE).tolist()
+        neutral = store.collection.neutrality(held)
         for n in range(len(queries)):
-            new: Iterator[Match] = map(Match, kept, map(float, scores[n]), held)
+            new: Iterator[Match] = map(Match, kept, scores[n], held, neutral)
             best[n] = nlargest(wanted, [*best[n], *new], key=lambda match: match.score)
     return best

@@ -340,7 +340,16 @@ def has_field(connection: Connection, collection: Collection, field: str) -> boo
 def _properties(collection: Collection) -> dict[str, str]:
     return {
         f"{_PROPERTY}{key}": str(getattr(collection, key))
-        for key in ("uid", "model", "dim", "fingerprint", "index", "schema_version", "vectors")
+        for key in (
+            "uid",
+            "model",
+            "dim",
+            "fingerprint",
+            "index",
+            "schema_version",
+            "vectors",
+            "neutral",
+        )
     }
 
 
@@ -356,6 +365,7 @@ def _read_properties(name: str, properties: dict[str, str]) -> Collection:
             schema_version=int(properties[f"{_PROPERTY}schema_version"]),
             # Collections of before there was a choice do not say.
             vectors=properties.get(f"{_PROPERTY}vectors", "float32"),
+            neutral=properties.get(f"{_PROPERTY}neutral", ""),
         )
     except (KeyError, ValueError) as error:
         raise ArchiveMismatch(

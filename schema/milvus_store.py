@@ -12,7 +12,8 @@ from schema.archives import check_archive_name, known_archives
 from schema.connection import Connection
 from schema.errors import ArchiveMissing
 from schema.fields import (
-    FIELD_NAMES,
+    NEUTRAL_FIELD,
+    RECORD_FIELDS,
     SCHEMA_VERSION,
     SPARSE_FIELD,
     VECTOR_FIELD,
@@ -106,12 +107,14 @@ class MilvusStore(MilvusCollection):
         fingerprint: str,
         index: str = DEFAULT_PROFILE,
         vectors: str = "float32",
+        neutral: str = "",
     ) -> Self:
         """Make the collection of a new archive for one model's vectors.
 
         Args:
             alias: What leads to it; by default the archive's name.
             vectors: How precisely they are held, see `schema.precision`.
+            neutral: See `schema.store.Collection`.
 
         Raises:
             UsageError: The archive's name, the index profile or the precision cannot be used.
@@ -128,13 +131,14 @@ class MilvusStore(MilvusCollection):
             index=index,
             schema_version=SCHEMA_VERSION,
             vectors=check_precision(vectors, connection),
+            neutral=neutral,
         )
         bm25 = connection.capabilities.bm25
         create_collection(
             connection,
             alias or archive,
             collection,
-            milvus_schema(dim, bm25=bm25, vectors=vectors),
+            milvus_schema(dim, bm25=bm25, vectors=vectors, neutral=bool(neutral)),
             has_words=bm25,
         )
         return cls(connection, collection, bm25=bm25)
@@ -156,7 +160,7 @@ class MilvusStore(MilvusCollection):
             return sum(each.result() for each in written)
 
     def get(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
-        return {row["id"]: from_row(row) for row in self._fetch(ids, list(FIELD_NAMES))}
+        return {row["id"]: from_row(row) for row in self._fetch(ids, list(RECORD_FIELDS))}
 
     def search(
         self,
@@ -179,7 +183,9 @@ class MilvusStore(MilvusCollection):
                 offset=offset,
                 with_vectors=with_vectors,
             )
-        carried = [VECTOR_FIELD] if with_vectors and len(queries) * k <= ROWS_PER_BATCH else []
+        carried = [NEUTRAL_FIELD] if self.collection.neutral else []
+        if with_vectors and len(queries) * k <= ROWS_PER_BATCH:
+            carried.append(VECTOR_FIELD)
         found = self._read(
             "search",
             "search",
@@ -189,7 +195,7 @@ class MilvusStore(MilvusCollection):
             limit=k,
             offset=offset,
             filter=where,
-            output_fields=[*FIELD_NAMES, *carried],
+            output_fields=[*RECORD_FIELDS, *carried],
             search_params=self._profile.search_params(k + offset),
         )
         return [[_match(hit) for hit in hits] for hits in found]
@@ -209,19 +215,19 @@ class MilvusStore(MilvusCollection):
             anns_field=SPARSE_FIELD,
             limit=k,
             filter=where,
-            output_fields=list(FIELD_NAMES),
+            output_fields=list(RECORD_FIELDS),
             search_params={"metric_type": "BM25", "params": {}},
         )
         # Milvus Lite calls the score a distance and gives it a minus.
         return [Worded(from_row(hit["entity"]), abs(float(hit["distance"]))) for hit in found]
 
     def iterate(self, where: str = "", filters: Sequence[Filter] = ()) -> Iterator[ImageRecord]:
-        for page in self._pages(push_down(where, filters), list(FIELD_NAMES)):
+        for page in self._pages(push_down(where, filters), list(RECORD_FIELDS)):
             yield from (record for record in map(from_row, page) if passes(record, filters))
 
     def iterate_rows(self, where: str = "") -> Iterator[list[Embedded]]:
         """Yield the matching rows with their vectors by the batch, in the order of their ids."""
-        for page in self._pages(where, [*FIELD_NAMES, VECTOR_FIELD]):
+        for page in self._pages(where, [*RECORD_FIELDS, VECTOR_FIELD]):
             yield [Embedded(from_row(row), from_stored(row[VECTOR_FIELD])) for row in page]
 
     def as_held(self, vector: Vector) -> Vector:
@@ -233,10 +239,17 @@ class MilvusStore(MilvusCollection):
         return to_stored(vectors, self.collection.vectors)
 
     def _write(self, rows: Sequence[Embedded]) -> int:
-        made = [to_row(Embedded(row.record, self._stored(row.vector))) for row in rows]
-        self._ask(f"write {len(made)} rows", "upsert", data=[row for row, _ in made])
+        neutral = self.collection.neutrality(np.stack([row.vector for row in rows]))
+        made, cut = [], 0
+        for each, known in zip(rows, neutral, strict=True):
+            row, cut_here = to_row(Embedded(each.record, self._stored(each.vector)))
+            if known is not None:
+                row[NEUTRAL_FIELD] = known
+            made.append(row)
+            cut += cut_here
+        self._ask(f"write {len(made)} rows", "upsert", data=made)
         self._wrote = True
-        return sum(cut for _, cut in made)
+        return cut
 
     def _mend_doubles(self, ids: list[str]) -> None:
         """Write rows anew that are there twice."""
@@ -251,4 +264,9 @@ def _match(hit: Any) -> Match:
     score = min(max(float(hit["distance"]), MIN_SCORE), MAX_SCORE)
     row = hit["entity"]
     vector = row.get(VECTOR_FIELD)
-    return Match(from_row(row), score, None if vector is None else from_stored(vector))
+    return Match(
+        from_row(row),
+        score,
+        None if vector is None else from_stored(vector),
+        row.get(NEUTRAL_FIELD),
+    )

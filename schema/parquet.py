@@ -9,6 +9,7 @@ that has none imports.
 import json
 import os
 import secrets
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -237,6 +238,7 @@ def _read_origin(path: Path, metadata: dict[bytes, bytes] | None) -> Origin:
                 **{key: _text(held[key]) for key in texts},
                 dim=_between(1, int(held["dim"]), MAX_DIM),
                 schema_version=_between(1, schema_version, SCHEMA_VERSION),
+                neutral=_vector(held.get("neutral", ""), int(held["dim"])),
             ),
             tuple(Root(_text(r["id"]), _text(r["location"])) for r in facts["roots"]),
             bool(facts["vectors"]),
@@ -253,6 +255,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
     return value
+
+
+def _vector(value: object, dim: int) -> str:
+    """Return a packed vector, see `schema.store.packed`, or none."""
+    text = _text(value)
+    if text and len(b64decode(text, validate=True)) != 4 * dim:
+        raise ValueError(f"not a vector of {dim} dimensions")
+    return text
 
 
 def _between(least: int, value: int, most: int) -> int:

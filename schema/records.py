@@ -155,8 +155,11 @@ class Match:
         score: Cosine similarity in [-1, 1], higher is better.
         vector: The row's own, where it was asked for with the match: shape (dim,), float32, unit
             norm.
+        neutral: The vector's product with `schema.store.Collection.neutral_mean`, where the
+            store holds it.
     """
 
     record: ImageRecord
     score: float
     vector: Vector | None = field(default=None, compare=False, repr=False)
+    neutral: float | None = field(default=None, compare=False, repr=False)

@@ -1,5 +1,6 @@
 """The seam to whatever holds the rows, and a shipped in-memory fake of it."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -31,6 +32,9 @@ class Collection:
         index: Name of the index profile.
         schema_version: Version of the fields.
         vectors: How precisely it holds them, see `schema.precision`.
+        neutral: The mean of the model's vectors of neutral captions, against which queries of words
+            are held, as `packed`: each row then has its vector's product with it, and need not
+            give its vector to be judged. "" where rows have none.
     """
 
     name: str
@@ -41,6 +45,17 @@ class Collection:
     index: str
     schema_version: int
     vectors: str = "float32"
+    neutral: str = ""
+
+    @property
+    def neutral_mean(self) -> Vector | None:
+        """What ``neutral`` says: shape (dim,), float32, of any norm."""
+        return np.frombuffer(b64decode(self.neutral), dtype="<f4") if self.neutral else None
+
+    def neutrality(self, vectors: Vectors) -> Sequence[float | None]:
+        """Return each vector's product with `neutral_mean`: shape (n, dim) in, n out."""
+        mean = self.neutral_mean
+        return [None] * len(vectors) if mean is None else (vectors @ mean).tolist()
 
     def require(self, *, model: str, dim: int, fingerprint: str) -> None:
         """Refuse vectors that would not belong here.
@@ -60,6 +75,11 @@ class Collection:
             f"--model {self.model}, or change the archive's model: "
             f"eidetic migrate --model {model}"
         )
+
+
+def packed(vector: Vector) -> str:
+    """Return a vector as text: base64 of its little-endian float32s."""
+    return b64encode(vector.astype("<f4").tobytes()).decode()
 
 
 class Store(Protocol):
@@ -211,11 +231,18 @@ class MemoryStore(Closing):
         rows = [row for row in self._select(where) if passes(row.record, filters)]
         if not rows:
             return [[] for _ in queries]
-        scores = queries @ np.stack([row.vector for row in rows]).T
+        vectors = np.stack([row.vector for row in rows])
+        scores = queries @ vectors.T
         order = np.argsort(-scores, axis=1, kind="stable")[:, offset : offset + k]
+        neutral = self.collection.neutrality(vectors)
         return [
             [
-                Match(rows[i].record, float(scores[n, i]), rows[i].vector if with_vectors else None)
+                Match(
+                    rows[i].record,
+                    float(scores[n, i]),
+                    rows[i].vector if with_vectors else None,
+                    neutral[i],
+                )
                 for i in ranked
             ]
             for n, ranked in enumerate(order)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from schema.connection import Connection
-from schema.fields import FIELD_NAMES, SCHEMA_VERSION, from_row
+from schema.fields import RECORD_FIELDS, SCHEMA_VERSION, from_row
 from schema.milvus_collection import MilvusCollection, find_collection
 from schema.milvus_store import MilvusStore
 from schema.records import ImageRecord
@@ -26,7 +26,7 @@ class OldRows(MilvusCollection):
             lambda client: client.describe_collection(collection.name, **connection.patience),
         )
         has = {field["name"] for field in facts["fields"]}
-        self._fields = [name for name in FIELD_NAMES if name in has]
+        self._fields = [name for name in RECORD_FIELDS if name in has]
         self._prepare()
 
     def iterate(self) -> Iterator[ImageRecord]:
@@ -80,6 +80,7 @@ def create_next(
     fingerprint: str,
     index: str,
     vectors: str,
+    neutral: str,
 ) -> MilvusStore:
     """Make the collection that is to take over."""
     return MilvusStore.create(
@@ -90,6 +91,7 @@ def create_next(
         fingerprint=fingerprint,
         index=index,
         vectors=vectors,
+        neutral=neutral,
         alias=_next(archive),
     )
 

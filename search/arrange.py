@@ -100,10 +100,13 @@ def _fetch(
         # More than the store can give is refused there, for what was asked for and no more.
         asked = max(min(asked, MAX_LIMIT), query.offset + query.k)
         wider = replace(query, k=asked, offset=0)
-        hits = answer(wider, store=store, encoder=encoder, calibration=calibration)
+        compares = arrangement != Arrangement()
+        hits = answer(
+            wider, store=store, encoder=encoder, calibration=calibration, with_vectors=compares
+        )
         found: list[Found] = list(hits)
         vectors: list[Vector] = []
-        if arrangement != Arrangement():
+        if compares:
             found, vectors = _with_vectors(hits, store)
         records = [_record(hit) for hit in found]
         if arrangement.fold and found:

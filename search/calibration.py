@@ -42,7 +42,8 @@ class Neutral:
     """What any image of an archive gets from any words.
 
     Attributes:
-        mean: Mean of the neutral captions' vectors: shape (dim,), float32.
+        mean: Mean of the neutral captions' vectors, as the rows of the archive have it where they
+            have it: shape (dim,), float32.
         spread: What captions differ by on one image: the mean, over a sample of rows, of the
             standard deviation over captions of their cosines with it.
     """
@@ -51,9 +52,15 @@ class Neutral:
     spread: float
 
     @classmethod
-    def of(cls, captions: Vectors, sample: Vectors) -> Self:
-        """Measure them: shapes (captions, dim) and (rows, dim), at least one each."""
-        return cls(captions.mean(axis=0), float((sample @ captions.T).std(axis=1).mean()))
+    def of(cls, captions: Vectors, sample: Vectors, mean: Vector | None = None) -> Self:
+        """Measure them: shapes (captions, dim) and (rows, dim), at least one each.
+
+        Args:
+            mean: What the rows were held against, where that is settled: shape (dim,), float32.
+        """
+        if mean is None:
+            mean = captions.mean(axis=0)
+        return cls(mean, float((sample @ captions.T).std(axis=1).mean()))
 
 
 class Calibration:
@@ -109,11 +116,12 @@ class Calibration:
     def _samples(self, uid: str) -> list[Path]:
         return [] if self._folder is None else sorted(self._folder.glob(f"sample-{uid}-*.npy"))
 
-    def neutral(self, sample: Sample, encoder: TextEncoder) -> Neutral:
+    def neutral(self, sample: Sample, encoder: TextEncoder, mean: Vector | None = None) -> Neutral:
         """Return what an archive is held against by words.
 
         Args:
             sample: Of its rows, at least one.
+            mean: That of its collection, if it has one.
 
         Raises:
             UsageError: The model takes images only.
@@ -123,7 +131,7 @@ class Calibration:
             seen, said, neutral = self._neutral
             if seen is sample and said is captions:
                 return neutral
-        neutral = Neutral.of(captions, sample.vectors)
+        neutral = Neutral.of(captions, sample.vectors, mean)
         self._neutral = (sample, captions, neutral)
         return neutral
 

@@ -26,22 +26,39 @@ LoadEncoder = Callable[[], TextEncoder]
 
 
 def answer(
-    query: Query, *, store: Store, encoder: LoadEncoder, calibration: Calibration | None = None
+    query: Query,
+    *,
+    store: Store,
+    encoder: LoadEncoder,
+    calibration: Calibration | None = None,
+    with_vectors: bool = False,
 ) -> list[Judged] | list[ImageRecord]:
     """Return what a query asks for: matches by score, or rows by date where it has no terms."""
     if query.terms:
-        return search(query, store=store, encoder=encoder, calibration=calibration)
+        return search(
+            query,
+            store=store,
+            encoder=encoder,
+            calibration=calibration,
+            with_vectors=with_vectors,
+        )
     return list_rows(query, store=store)
 
 
 def search(
-    query: Query, *, store: Store, encoder: LoadEncoder, calibration: Calibration | None = None
+    query: Query,
+    *,
+    store: Store,
+    encoder: LoadEncoder,
+    calibration: Calibration | None = None,
+    with_vectors: bool = False,
 ) -> list[Judged]:
     """Return the matches of a query with terms in its order, each judged.
 
     Args:
         encoder: Called only where words or an image must be encoded.
         calibration: What is kept from query to query; ``None`` to keep nothing.
+        with_vectors: Whether the caller will ask for the vectors of all matches.
 
     Raises:
         UsageError: A row or the filter is unknown to the store, or the terms cancel out.
@@ -50,7 +67,9 @@ def search(
     """
     calibration = calibration or Calibration()
     wanted = embed_query(query, store=store, encoder=encoder)
-    aim, nearest = wanted, _nearest(query, wanted, store)
+    # Rows that do not say what is neutral are held against it by their vectors.
+    with_vectors = with_vectors or (query.is_worded and not store.collection.neutral)
+    aim, nearest = wanted, _nearest(query, wanted, store, with_vectors=with_vectors)
     keep: Keep = _all
     if query.excluded:
         excluded = np.stack([_embed(term, store, encoder) for term in query.excluded])
@@ -61,7 +80,14 @@ def search(
     ranked = partial(fuse, lists, aim=aim, nearest=nearest, keep=keep, store=store)
     line = draw_line(query, wanted, store=store, encoder=encoder, calibration=calibration)
     worded = frozenset(row.record.id for rows in lists for row in rows if row.is_whole)
-    return select(query, ranked if lists else nearest, line, worded=worded, store=store)
+    return select(
+        query,
+        ranked if lists else nearest,
+        line,
+        worded=worded,
+        scored=not query.excluded,
+        store=store,
+    )
 
 
 def embed_query(query: Query, *, store: Store, encoder: LoadEncoder) -> Vector:
@@ -92,7 +118,7 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
     return encoder.resizing.apply(decoded.image)
 
 
-def _nearest(query: Query, aim: Vector, store: Store) -> Nearest:
+def _nearest(query: Query, aim: Vector, store: Store, *, with_vectors: bool) -> Nearest:
     def nearest(k: int, offset: int) -> list[Match]:
         (matches,) = store.search(
             aim[None],
@@ -100,7 +126,7 @@ def _nearest(query: Query, aim: Vector, store: Store) -> Nearest:
             where=query.where,
             filters=query.filters,
             offset=offset,
-            with_vectors=True,
+            with_vectors=with_vectors,
         )
         return matches
 

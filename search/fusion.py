@@ -88,8 +88,10 @@ def _score(
     vectors = store.vectors(missing)
     if not vectors:
         return []
-    scores = np.clip(np.stack(list(vectors.values())) @ aim, MIN_SCORE, MAX_SCORE)
+    stacked = np.stack(list(vectors.values()))
+    scores = np.clip(stacked @ aim, MIN_SCORE, MAX_SCORE).tolist()
+    neutral = store.collection.neutrality(stacked)
     return [
-        Match(rows[i], float(score), vector)
-        for (i, vector), score in zip(vectors.items(), scores, strict=True)
+        Match(rows[i], score, vector, known)
+        for (i, vector), score, known in zip(vectors.items(), scores, neutral, strict=True)
     ]

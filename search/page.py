@@ -23,6 +23,7 @@ def select(
     line: Line | None,
     *,
     worded: frozenset[str],
+    scored: bool,
     store: Store,
 ) -> list[Judged]:
     """Return the page of a query, each match judged.
@@ -33,6 +34,7 @@ def select(
     Args:
         ranked: Returns matches in their order by score: ``ranked(k, offset)``.
         worded: Ids of rows that have every word of the query.
+        scored: Whether scores are cosines with what is looked for.
 
     Raises:
         UsageError: The page lies beyond what the store returns.
@@ -40,10 +42,11 @@ def select(
     """
     if line is None:
         page = ranked(query.k, query.offset)
-        return [Judged(m.record, m.score, m.vector) for m in in_order(page, query.sort)]
+        return [Judged(m.record, m.score, m.vector, m.neutral) for m in in_order(page, query.sort)]
     if not query.likely and query.sort == "score":
-        return line.judge(ranked(query.k, query.offset), store, worded=worded)
-    judged = line.judge(ranked(LIKELY_DEPTH, 0), store, worded=worded)
+        page = ranked(query.k, query.offset)
+        return line.judge(page, store, scored=scored, worded=worded)
+    judged = line.judge(ranked(LIKELY_DEPTH, 0), store, scored=scored, worded=worded)
     likely = in_order([match for match in judged if match.likely], query.sort)
     return likely[query.offset : query.offset + query.k]
 

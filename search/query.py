@@ -113,6 +113,11 @@ class Query:
         if self.offset < 0:
             raise UsageError(f"offset={self.offset}: the offset is at least 0")
 
+    @property
+    def is_worded(self) -> bool:
+        """Whether it looks for words alone."""
+        return all(isinstance(term, Text) for term in self.terms)
+
 
 def text_term(words: str, weight: float = 1.0) -> Text:
     """Return words as a term, as they stand.

@@ -7,7 +7,8 @@ Words are held against neutral captions. An image that scores high for any words
 these; so its evidence is how far the query's cosine with it lies above the mean cosine of the
 neutral captions with it, in units of what captions differ by on an image of the archive (the mean,
 over a sample of rows, of the standard deviation over captions). The reference is not the archive's
-mean for the query: what most of an archive shows would then be likely of none of it.
+mean for the query: what most of an archive shows would then be likely of none of it. That mean
+cosine stands in the rows of archives on a server, which takes as long to give vectors as to search.
 
 Where an image is asked for, there are no such captions, and images are held against each other:
 evidence is how far the cosine lies above the median of the sample's, in units of the lower half's
@@ -22,7 +23,7 @@ Properties of Random Sequences and Processes", 1983), in units of the sample's s
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 
 import numpy as np
@@ -33,7 +34,7 @@ from schema.records import Match, Vector, Vectors
 from schema.store import Store
 from search.calibration import Calibration, Neutral
 from search.carried import with_vectors
-from search.query import Query, Text
+from search.query import Query
 
 LINE = 2.25
 """Evidence from which on a hit is likely. Of words and of images, with the built-in model and with
@@ -64,36 +65,65 @@ class Judged(Match):
 class Line:
     """Where likely begins, for one query.
 
+    An image's evidence is (cosine with ``wanted`` - product with ``neutral`` - ``level``) / unit.
+
     Attributes:
-        direction: Shape (dim,), float32: evidence is an image's product with it, less ``level``.
+        wanted: The query's vector: shape (dim,), float32, unit norm.
+        neutral: Shape (dim,), float32; ``None`` where images are held against images.
         height: The least evidence that makes a hit likely.
     """
 
-    direction: Vector
+    wanted: Vector
+    neutral: Vector | None
     level: float
+    unit: float
     height: float
 
     def evidence(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return how much speaks for each image: shape (n, dim) in, (n,) out."""
-        return products(vectors, self.direction) - self.level
+        aside = self.wanted if self.neutral is None else self.wanted - self.neutral
+        found: NDArray[np.float32] = (products(vectors, aside) - self.level) / self.unit
+        return found
+
+    def told(self, match: Match) -> float | None:
+        """Return what speaks for a match whose score is its cosine with ``wanted``; ``None`` where
+        only its vector can tell.
+        """
+        aside = 0.0 if self.neutral is None else match.neutral
+        return None if aside is None else (match.score - aside - self.level) / self.unit
 
     def judge(
-        self, matches: Sequence[Match], store: Store, *, worded: frozenset[str] = frozenset()
+        self,
+        matches: Sequence[Match],
+        store: Store,
+        *,
+        scored: bool = False,
+        worded: frozenset[str] = frozenset(),
     ) -> list[Judged]:
         """Say of each match whether it is likely.
 
         Args:
+            scored: Whether the scores are cosines with ``wanted``.
             worded: Ids of rows that have every word of the query, and are likely by that.
 
         Raises:
             StoreError: The store does not answer, or answers with an error.
         """
-        there, vectors = with_vectors(matches, store)
-        if not there:
-            return []
+        told = map(self.told, matches) if scored else ()
+        found = [evidence for evidence in told if evidence is not None]
+        there = list(matches)
+        if len(found) < len(there):
+            there, vectors = with_vectors(matches, store)
+            found = self.evidence(vectors).tolist()
         return [
-            Judged(m.record, m.score, v, m.record.id in worded or bool(found >= self.height))
-            for m, v, found in zip(there, vectors, self.evidence(vectors), strict=True)
+            Judged(
+                match.record,
+                match.score,
+                match.vector,
+                match.neutral,
+                likely=match.record.id in worded or evidence >= self.height,
+            )
+            for match, evidence in zip(there, found, strict=True)
         ]
 
 
@@ -116,8 +146,8 @@ def draw_line(
     sample = calibration.sample(store)
     if len(sample.vectors) == 0:
         return None
-    if all(isinstance(term, Text) for term in query.terms):
-        neutral = calibration.neutral(sample, encoder())
+    if query.is_worded:
+        neutral = calibration.neutral(sample, encoder(), store.collection.neutral_mean)
         return line_of_words(wanted, sample.vectors, neutral, rows=sample.rows)
     return line_of_images(wanted, sample.vectors, rows=sample.rows)
 
@@ -130,8 +160,7 @@ def line_of_words(wanted: Vector, sample: Vectors, neutral: Neutral, *, rows: in
         sample: Of the archive, at least one row.
         rows: How many the archive has.
     """
-    direction: Vector = (wanted - neutral.mean) / neutral.spread
-    return Line(direction, 0.0, _height(LINE, products(sample, direction), rows))
+    return _line(Line(wanted, neutral.mean, 0.0, neutral.spread, LINE), sample, rows)
 
 
 def line_of_images(wanted: Vector, sample: Vectors, *, rows: int) -> Line | None:
@@ -142,8 +171,7 @@ def line_of_images(wanted: Vector, sample: Vectors, *, rows: int) -> Line | None
     median, unit = float(np.median(cosines)), _spread(cosines)
     if unit == 0:
         return None
-    direction, level = wanted / unit, median / unit
-    return Line(direction, level, _height(LINE, products(sample, direction) - level, rows))
+    return _line(Line(wanted, None, median, unit, LINE), sample, rows)
 
 
 def products(vectors: Vectors, direction: Vector) -> NDArray[np.float32]:
@@ -156,10 +184,13 @@ def products(vectors: Vectors, direction: Vector) -> NDArray[np.float32]:
     return found
 
 
-def _height(line: float, evidence: NDArray[np.floating], rows: int) -> float:
-    if rows <= REFERENCE_ROWS or (evidence > line).mean() > FREQUENT:
+def _line(line: Line, sample: Vectors, rows: int) -> Line:
+    """Return the line at the height for an archive of so many rows."""
+    evidence = line.evidence(sample)
+    if rows <= REFERENCE_ROWS or (evidence > line.height).mean() > FREQUENT:
         return line
-    return line + _spread(evidence) * (sqrt(2 * log(rows)) - sqrt(2 * log(REFERENCE_ROWS)))
+    raised = _spread(evidence) * (sqrt(2 * log(rows)) - sqrt(2 * log(REFERENCE_ROWS)))
+    return replace(line, height=line.height + raised)
 
 
 def _spread(values: NDArray[np.floating]) -> float:

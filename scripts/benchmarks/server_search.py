@@ -23,10 +23,12 @@ import numpy as np
 import eidetic
 from embed.builtin import BuiltinEncoder
 from schema import Connection, MilvusStore, Root, save_roots
-from schema.fields import FIELD_NAMES, VECTOR_FIELD
+from schema.fields import RECORD_FIELDS, VECTOR_FIELD
 from schema.index import PROFILES
+from schema.store import packed
 from scripts.benchmarks.milvus_server import server, settle
 from scripts.benchmarks.synthetic import QUERY_SEED, ROOT, Synthetic, exact_neighbours, recall
+from search import Calibration
 
 K = 10
 QUERIES = ("two dogs", "a red boat", "people at a table", "snow on a roof", "a cat asleep")
@@ -66,6 +68,7 @@ def main() -> None:
             dim=encoder.dim,
             fingerprint=encoder.fingerprint,
             index=options.index,
+            neutral=packed(Calibration().captions(encoder).mean(axis=0)),
         )
         for some in source.rows(options.rows):
             store.upsert(some)
@@ -100,7 +103,7 @@ def measure(archive: eidetic.Archive, uri: str, name: str, index: str, rounds: i
             data=[vector],
             anns_field=VECTOR_FIELD,
             limit=K,
-            output_fields=list(FIELD_NAMES),
+            output_fields=list(RECORD_FIELDS),
             search_params=params,
             consistency_level="Bounded",
         )

@@ -210,3 +210,12 @@ def test_a_changed_file_replaces_its_row(images: Path) -> None:
         hit = archive.search("white", k=1)[0]
         assert (hit.path, hit.record.width) == (str(images / "red.png"), 200)
         assert archive.status().rows == 4
+
+
+def test_on_a_server_rows_say_how_neutral_they_are(store_uri: str, images: Path) -> None:
+    with open_at(store_uri, model="builtin") as archive:
+        archive.ingest([images])
+        store = archive._opening.store()
+        (found,) = store.search(store.sample_vectors(1)[:1], 4)
+        told = {match.neutral is not None for match in found}
+    assert told == {store_uri.startswith("http")}

@@ -8,7 +8,8 @@ import pytest
 
 import eidetic
 from ingest import Journal
-from schema import ArchiveMismatch, ArchiveMissing, UsageError, load_roots
+from schema import ArchiveMismatch, ArchiveMissing, ModelUnavailable, UsageError, load_roots
+from schema.parquet import RowsFile
 from tests.conftest import drop_everything
 from tests.eidetic.every_row import every_row, said
 from tests.images import write_colours, write_image
@@ -181,6 +182,28 @@ class TestExport:
         with eidetic.open() as archive:
             done = archive.export_rows(tmp_path / "some.parquet", where='name == "red.png"')
         assert (done.rows, pq.read_table(done.file)["path"].to_pylist()) == (1, ["red.png"])
+
+    def test_the_file_says_what_is_neutral_to_the_model_for_a_server_that_loads_none(
+        self, exported: Path, elsewhere: dict[str, str]
+    ) -> None:
+        with eidetic.open(**elsewhere) as target:
+            target.import_rows(exported)
+            store = target._opening.store()
+            (found,) = store.search(store.sample_vectors(5)[:1], 5)
+            assert store.collection.neutral
+        assert None not in {match.neutral for match in found}
+
+    def test_where_the_model_cannot_be_loaded_the_file_does_without(
+        self, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(spec: str) -> None:
+            raise ModelUnavailable(spec)
+
+        monkeypatch.setattr("eidetic.opening.load_encoder", refuse)
+        with eidetic.open() as archive:
+            assert archive.export_rows(tmp_path / "some.parquet").rows == 5
+        with RowsFile.open(tmp_path / "some.parquet") as file:
+            assert file.origin.collection.neutral == ""
 
     def test_a_filter_that_cannot_be_read_leaves_no_file(
         self, images: Path, tmp_path: Path

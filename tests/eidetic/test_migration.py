@@ -431,7 +431,7 @@ class TestTheSameVectors:
             kept = tuple(field for field in fields.FIELDS if field.name not in newer)
             older.setattr(fields, "FIELDS", kept)
             names = tuple(field.name for field in kept)
-            older.setattr(milvus_store, "FIELD_NAMES", names)
+            older.setattr(milvus_store, "RECORD_FIELDS", names)
             older.setattr(milvus_store, "SCHEMA_VERSION", 1)
             with eidetic.open("mine", model="builtin") as archive:
                 archive.ingest([images])

@@ -1,5 +1,6 @@
 """The store keeps its contract on the embedded store and on a real server alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from schema.archives import list_archives
 from schema.fields import SCHEMA_VERSION
 from schema.filters import Between
 from schema.milvus_collection import ROWS_PER_CALL
-from schema.store import ROWS_PER_BATCH
+from schema.store import ROWS_PER_BATCH, packed
 from tests.conftest import MakeStore, drop_everything, free_port
 from tests.samples import a_collection, a_record, random_vectors, some_rows
 
@@ -97,6 +98,30 @@ def test_matches_carry_the_vectors_of_their_rows_where_they_are_asked_for(
                 assert match.vector is not None
                 assert match.vector.dtype == np.float32
                 assert np.array_equal(match.vector, held[match.record.id])
+
+
+def test_matches_say_how_neutral_their_rows_are_where_the_collection_says_what_that_is(
+    make_store: MakeStore,
+) -> None:
+    rows, mean = some_rows(50), random_vectors(3, seed=5).mean(axis=0)
+    told, untold = make_store("told", neutral=packed(mean)), make_store("untold")
+    held = {row.record.id: float(row.vector @ mean) for row in rows}
+    for store in (told, MemoryStore(told.collection)):
+        store.upsert(rows)
+        # A row that is written again, as of other labels, keeps it.
+        store.upsert([Embedded(replace(rows[0].record, labels=("beach",)), rows[0].vector)])
+        for filters in ((), (Between("rating", 5, 5),)):
+            (found,) = store.search(rows[0].vector[None], 50, filters=filters)
+            neutral = {match.record.id: match.neutral for match in found}
+            assert neutral == pytest.approx({i: held[i] for i in neutral}, abs=1e-6)
+        (found,) = store.search(rows[0].vector[None], 1)
+        assert found[0].record.labels == ("beach",)
+    untold.upsert(rows)
+    assert [match.neutral for match in untold.search(rows[0].vector[None], 3)[0]] == [None] * 3
+    opened = MilvusStore.open(told.connection, "told").collection
+    assert opened == told.collection
+    assert opened.neutral_mean is not None
+    assert np.array_equal(opened.neutral_mean, mean)
 
 
 def test_thousands_of_rows_written_at_once_arrive_whole_and_of_doubles_the_last(

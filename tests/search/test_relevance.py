@@ -1,12 +1,15 @@
 """Likely hits are told from those that are only the nearest there are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from embed.encoder import ToyEncoder, unit
-from schema import Embedded, MemoryStore, Vectors
+from schema import Embedded, Match, MemoryStore, Vector, Vectors, Worded
+from schema.store import packed
 from search import Calibration, Query, Row, Text, search
 from search.calibration import Neutral
 from search.neutral import NEUTRAL
@@ -158,6 +161,43 @@ def test_the_line_of_something_frequent_does_not_rise() -> None:
 def test_what_is_excluded_does_not_lower_the_likelihood_of_the_rest(store: MemoryStore) -> None:
     said = likely(Query((Text("dog"),), k=20, excluded=(Text("hill"),)), store)
     assert said == {"dog": {True}}
+
+
+def test_rows_that_say_how_neutral_they_are_are_judged_alike_without_their_vectors(
+    store: MemoryStore,
+) -> None:
+    mean = ENCODER.encode_texts(NEUTRAL).mean(axis=0)
+    told = WithoutVectors(replace(store.collection, neutral=packed(mean)))
+    told.upsert(list(store._rows.values()))
+    for query in (
+        Query((Text("dog"),), k=500, words=False),
+        Query((Text("hill"),), k=30, likely=True, words=False),
+        Query((Text("boats 7"),), k=500),
+    ):
+        plain, judged = (
+            search(query, store=each, encoder=lambda: Fallback()) for each in (store, told)
+        )
+        assert [(hit.record, hit.likely) for hit in judged] == [
+            (hit.record, hit.likely) for hit in plain
+        ]
+        assert True in {hit.likely for hit in plain}
+
+
+class WithoutVectors(MemoryStore):
+    """Gives the vectors of no rows but those that words alone have found."""
+
+    def search(self, *args: Any, with_vectors: bool = False, **named: Any) -> list[list[Match]]:
+        assert not with_vectors
+        return super().search(*args, **named)
+
+    def match_words(self, *args: Any, **named: Any) -> list[Worded]:
+        found = super().match_words(*args, **named)
+        self.worded = {row.record.id for row in found}
+        return found
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        assert self.worded >= set(ids)
+        return super().vectors(ids)
 
 
 def test_an_empty_archive_has_no_line() -> None:
