@@ -1,10 +1,13 @@
 """How an archive is looked through without a question: rows by id, counts, what may be typed."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from eidetic.part import Part
 from schema import ImageRecord
-from search import Facets, count_facets, read_filters
+
+if TYPE_CHECKING:
+    from search import Facets
 
 
 class Browsing(Part):
@@ -26,7 +29,7 @@ class Browsing(Part):
         """
         return self._opening.store().count()
 
-    def facets(self, text: str = "", *, where: str = "") -> Facets:
+    def facets(self, text: str = "", *, where: str = "") -> "Facets":
         """Count rows by year, month, camera, tag and so on.
 
         Args:
@@ -37,5 +40,7 @@ class Browsing(Part):
             QuerySyntaxError: The text cannot be read as a query.
             ArchiveMissing: Nothing has been ingested yet.
         """
+        from search import count_facets, read_filters
+
         filters = read_filters(text)
         return count_facets(self._opening.store(), where=where, filters=filters)

@@ -3,21 +3,15 @@
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eidetic.part import Part, StrPath
 from eidetic.results import locate
 from schema import load_roots
-from search import (
-    DEFAULT_TEMPLATE,
-    Classification,
-    Classified,
-    Evaluation,
-    classify,
-    classify_rows,
-    compare,
-    evaluate,
-    read_captions,
-)
+from search import DEFAULT_TEMPLATE
+
+if TYPE_CHECKING:
+    from search import Classification, Evaluation
 
 
 class Judging(Part):
@@ -29,7 +23,7 @@ class Judging(Part):
         labels: Sequence[str],
         *,
         template: str = DEFAULT_TEMPLATE,
-    ) -> Classification:
+    ) -> "Classification":
         """Score labels for image files, which need not be in the archive, nor be there one.
 
         Args:
@@ -43,13 +37,15 @@ class Judging(Part):
             ArchiveMissing: There is neither an archive nor a model.
             ModelUnavailable: The model cannot be loaded.
         """
+        from search import classify
+
         several = [paths] if isinstance(paths, str | PathLike) else paths
         files = [Path(fspath(path)) for path in several]
         return classify(files, labels, encoder=self._opening.any_encoder, template=template)
 
     def classify_rows(
         self, ids: Sequence[str], labels: Sequence[str], *, template: str = DEFAULT_TEMPLATE
-    ) -> Classification:
+    ) -> "Classification":
         """Score labels for rows of the archive by their stored vectors; no file is read.
 
         Args:
@@ -63,6 +59,8 @@ class Judging(Part):
             ArchiveMissing: Nothing has been ingested yet.
             ModelUnavailable: The model cannot be loaded.
         """
+        from search import Classification, Classified, classify_rows
+
         store = self._opening.store()
         scores = classify_rows(
             ids, labels, store=store, encoder=self._opening.encoder, template=template
@@ -93,6 +91,8 @@ class Judging(Part):
             ArchiveMissing: There is neither an archive nor a model.
             ModelUnavailable: The model cannot be loaded.
         """
+        from search import compare
+
         return compare(
             a,
             b,
@@ -101,7 +101,9 @@ class Judging(Part):
             sentences=self._opening.sentence_encoder,
         )
 
-    def evaluate(self, captions: StrPath, *, language: str = "en", failures: int = 0) -> Evaluation:
+    def evaluate(
+        self, captions: StrPath, *, language: str = "en", failures: int = 0
+    ) -> "Evaluation":
         """Measure how well the archive is found by captions of its images, and how fast.
 
         Args:
@@ -113,6 +115,8 @@ class Judging(Part):
             UsageError: The file cannot be read or is of another form.
             NoUsableImage: None of its images is in the archive.
         """
+        from search import evaluate, read_captions
+
         captioned = read_captions(Path(fspath(captions)), language)
         store, encoder = self._opening.store(), self._opening.query_encoder()
         return evaluate(captioned, store=store, encoder=encoder, failures=failures)

@@ -9,9 +9,7 @@ from tempfile import TemporaryDirectory
 
 from eidetic.held_descriptions import HeldDescriptions
 from eidetic.settings import Settings
-from eidetic.text_towers import load_words, require_same_tower
 from eidetic.turns import Turn, writing
-from eidetic.warming import warmed
 from embed import (
     RECOMMENDED,
     Encoder,
@@ -21,7 +19,6 @@ from embed import (
     load_model,
     resolve,
 )
-from embed.swapped import SwappedEncoder
 from ingest import Journal
 from schema import (
     ArchiveMismatch,
@@ -147,6 +144,8 @@ class Opening:
 
     def upgrade(self, encoder: Encoder, images: int) -> Encoder:
         """Return the archive's encoder for many images, see `eidetic.warming.warmed`."""
+        from eidetic.warming import warmed
+
         self._encoder = warmed(encoder, images)
         return self._encoder
 
@@ -164,6 +163,9 @@ class Opening:
         if spec == collection.model:
             return self.encoder()
         if self._query_encoder is None:
+            from eidetic.text_towers import load_words, require_same_tower
+            from embed.swapped import SwappedEncoder
+
             words = load_words(spec, collection)
             require_same_tower(
                 words,

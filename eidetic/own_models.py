@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eidetic.settings import models_path
-from embed import Model, catalogue, check_model, is_on_disk, resolve
+from embed import Model, is_on_disk, known_models, resolve
 from embed.catalogue import HF, OPEN_CLIP, Kind
 from schema import UsageError
 from schema.atomic import write_atomically
@@ -70,7 +70,7 @@ def list_models() -> list[ListedModel]:
     Raises:
         UsageError: The file of own models cannot be read.
     """
-    shipped = catalogue()
+    shipped = known_models()
     listed = [ListedModel(m, not m.repo or is_on_disk(m.repo), False) for m in shipped]
     return listed + [_list_own(own, shipped) for own in load_own_models()]
 
@@ -104,7 +104,7 @@ def add_model(
             f"{name!r}: the name of a model has letters, digits, dots, hyphens and underscores, at "
             "most 64, and begins with a letter or a digit"
         )
-    if name in {model.alias for model in catalogue()}:
+    if name in {model.alias for model in known_models()}:
         raise UsageError(f"{name!r} is the name of a model that Eidetic ships; choose another name")
     known = load_own_models()
     if name in {own.name for own in known}:
@@ -118,6 +118,8 @@ def add_model(
         languages=languages or UNKNOWN,
     )
     if check:
+        from embed import check_model
+
         found = check_model(added.spec)
         kind: Kind = "images and words" if found.takes_words else "images"
         added = replace(
@@ -159,7 +161,7 @@ def load_own_models() -> tuple[OwnModel, ...]:
     except (OSError, ValueError) as error:
         raise UsageError(f"models file {path}: cannot be read ({error})") from error
     found = [_read(path, name, table) for name, table in tables.items()]
-    shipped = {model.alias for model in catalogue()}
+    shipped = {model.alias for model in known_models()}
     for own in found:
         if own.name in shipped:
             log.warning("%s: %s is the name of a model that Eidetic ships", path, own.name)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from eidetic.part import Part, StrPath
 from eidetic.results import Hit, Hits
 from schema import load_roots
-from search import Evaluation
 
 if TYPE_CHECKING:
     from eidetic.collecting import Collected, LeftOut
     from eidetic.files import Files, Preview
+    from search import Evaluation
 
 
 class Presenting(Part):
@@ -74,7 +74,7 @@ class Presenting(Part):
         with self._files() as files:
             return write_gallery(hits, Path(fspath(file)), files)
 
-    def report(self, evaluation: Evaluation, file: StrPath) -> None:
+    def report(self, evaluation: "Evaluation", file: StrPath) -> None:
         """Write an evaluation as a self-contained HTML file, its failures as images.
 
         Raises:

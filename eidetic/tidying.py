@@ -2,21 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from eidetic.caring import WAIT_S
 from eidetic.groups import DuplicateGroups
 from eidetic.part import Part
 from schema import load_roots
-from search import (
-    DEFAULT_TAG_THRESHOLD,
-    DEFAULT_TEMPLATE,
-    DUPLICATE_THRESHOLD,
-    Tagging,
-    find_duplicates,
-    only_filters,
-    tag,
-    untag,
-)
+from search import DEFAULT_TAG_THRESHOLD, DEFAULT_TEMPLATE, DUPLICATE_THRESHOLD, only_filters
+
+if TYPE_CHECKING:
+    from search import Tagging
 
 
 class Tidying(Part):
@@ -39,6 +34,8 @@ class Tidying(Part):
             ArchiveMissing: Nothing has been ingested yet.
             StoreError: Milvus failed.
         """
+        from search import find_duplicates
+
         chosen = only_filters(filters)
         found = find_duplicates(
             self._opening.store(), threshold=threshold, where=where, filters=chosen
@@ -55,7 +52,7 @@ class Tidying(Part):
         threshold: float = DEFAULT_TAG_THRESHOLD,
         where: str = "",
         dry_run: bool = False,
-    ) -> Tagging:
+    ) -> "Tagging":
         """Write into rows which of some labels fit them, so that ``tag:`` finds them.
 
         Labels that rows had before go; keywords of people stay. Nothing is embedded but the labels.
@@ -75,6 +72,8 @@ class Tidying(Part):
             ModelUnavailable: The archive's model cannot be loaded.
             StoreError: Milvus failed.
         """
+        from search import tag
+
         chosen = only_filters(filters)
         with self._turn(dry_run):
             return tag(
@@ -88,8 +87,10 @@ class Tidying(Part):
                 dry_run=dry_run,
             )
 
-    def untag(self, filters: str = "", *, where: str = "", dry_run: bool = False) -> Tagging:
+    def untag(self, filters: str = "", *, where: str = "", dry_run: bool = False) -> "Tagging":
         """Take the labels that a model gave from rows; arguments and errors are those of `tag`."""
+        from search import untag
+
         chosen = only_filters(filters)
         with self._turn(dry_run):
             return untag(store=self._opening.store(), where=where, filters=chosen, dry_run=dry_run)

@@ -63,7 +63,7 @@ class Model:
         return asdict(self)
 
 
-def catalogue() -> tuple[Model, ...]:
+def known_models() -> tuple[Model, ...]:
     """Return all named models, the built-in one first."""
     return (_builtin(), *_PUBLISHED)
 

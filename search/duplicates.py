@@ -26,7 +26,7 @@ from schema.store import Store
 from search.near_hashes import NearHashes
 from search.quality import Quality, quality
 
-DEFAULT_THRESHOLD = 0.9
+DUPLICATE_THRESHOLD = 0.9
 
 HASH_BITS = 10
 """Of 64. Among 875 photographs no two are nearer than 12; docs/tidying.md has the distances of
@@ -66,7 +66,7 @@ class _Group:
 def find_duplicates(
     store: Store,
     *,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float = DUPLICATE_THRESHOLD,
     where: str = "",
     filters: Sequence[Filter] = (),
 ) -> Iterator[tuple[Match, ...]]:
@@ -87,7 +87,7 @@ def find_duplicates(
     if not MIN_SCORE <= threshold <= MAX_SCORE:
         raise UsageError(
             f"threshold {threshold:g}: a score is from -1 to 1; near-identical images have "
-            f"{DEFAULT_THRESHOLD} and more"
+            f"{DUPLICATE_THRESHOLD} and more"
         )
     images = _contents(store.iterate(where, filters))
     with TemporaryDirectory(prefix="eidetic-") as folder:

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 
 from embed.encoder import Encoder, TextEncoder, unit
-from embed.images import decode_image, default_max_pixels
 from embed.resizing import Pixels
 from embed.scoring import takes_no_images
 from schema.errors import ImageUnreadable, NoUsableImage, UsageError
@@ -109,6 +108,8 @@ def prepare(image: Image, encoder: Encoder) -> Pixels:
     Raises:
         NoUsableImage: It cannot be decoded; the message names it.
     """
+    from embed.images import decode_image, default_max_pixels
+
     try:
         decoded = decode_image(
             image.data, target_size=encoder.image_size, max_pixels=default_max_pixels()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schema.records import ImageRecord, Vector, Vectors
-from search.duplicates import DEFAULT_THRESHOLD, HASH_BITS
+from search.duplicates import DUPLICATE_THRESHOLD, HASH_BITS
 
 BURST_MS = 10_000
 """Cameras fire a burst within a second or three; people press again within ten."""
@@ -86,7 +86,7 @@ def _find_head(
         head = records[folds[place].head]
         if (
             _same_bytes(head, record)
-            or (scores[place] >= DEFAULT_THRESHOLD and _same_hash(head, record))
+            or (scores[place] >= DUPLICATE_THRESHOLD and _same_hash(head, record))
             or _one_burst(head, record)
         ):
             return folds[place]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from embed.images import MAX_FILE_BYTES
 from embed.resizing import Pixels
 from schema.errors import NoUsableImage, UsageError
 from schema.filters import Filter
@@ -141,6 +140,8 @@ def image_term(path: str | Path, weight: float = 1.0) -> Image:
     Raises:
         NoUsableImage: There is no such file, or it cannot be read.
     """
+    from embed.images import MAX_FILE_BYTES
+
     try:
         file = Path(path).expanduser()
         facts = file.stat()

@@ -25,11 +25,13 @@ from schema.fields import MAX_TAG_BYTES, MAX_TAGS
 from schema.filters import Filter
 from schema.records import Embedded, ImageRecord, Vectors
 from schema.store import Store
-from search.labels import DEFAULT_TEMPLATE, check_labels, check_template, fill
-
-DEFAULT_TAG_THRESHOLD = 2.5
-"""Standard deviations. Precision and recall are in balance at 2.2 with both models measured; a
-wrong label is worse than a missing one."""
+from search.labels import (
+    DEFAULT_TAG_THRESHOLD,
+    DEFAULT_TEMPLATE,
+    check_labels,
+    check_template,
+    fill,
+)
 
 _NEUTRAL = """
     person man woman child crowd face dog cat bird horse cow fish insect flower tree forest grass

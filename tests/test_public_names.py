@@ -14,8 +14,8 @@ PUBLIC = {
     ),
     "embed": (
         "DecodedImage Encoder Exportable ImageHeader Manifest Model ModelCheck Pixels "
-        "RECOMMENDED Resizing Scoring TextEncoder catalogue check_model decode_image "
-        "default_max_pixels describe export_model find_export is_on_disk "
+        "RECOMMENDED Resizing Scoring TextEncoder check_model decode_image "
+        "default_max_pixels describe export_model find_export is_on_disk known_models "
         "load_encoder load_model load_text_encoder read_header remove_export resolve runs_on_cpu "
     ),
     "embed.builtin": ("BuiltinEncoder "),

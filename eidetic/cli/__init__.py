@@ -22,16 +22,13 @@ EXCLUDED = re.compile(r"""-(?!k[0-9]+$)([^\W\d_].|[./~"])""", re.DOTALL)
 CARET_CONTEXT = 60
 """Characters of a query shown on each side of its error."""
 
-OBJECTS_PER_COLLECTION = 10_000
-"""By its own default of 700, Python looks for garbage hundreds of times among what imports leave
-for good. A server that keeps some thousand objects for a while longer does not feel it."""
-
 GLOBAL_FLAGS = re.compile("--json|--quiet|--verbose|-[qv]+")
 
 
 def main() -> None:
     """Run the command of this process's arguments and end the process with its code."""
-    gc.set_threshold(OBJECTS_PER_COLLECTION)
+    # Python would look for garbage hundreds of times among what imports leave for good.
+    gc.disable()
     replace_stdout()
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -1,7 +1,7 @@
 """The `eidetic` command: its global options and the list of its commands."""
 
+import gc
 import logging
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -32,8 +32,18 @@ app = typer.Typer(
 )
 
 
+SHORT = {"search", "similar"}
+"""Commands that end before any garbage is worth being looked for."""
+
+OBJECTS_PER_COLLECTION = 10_000
+"""For the others. By its own default of 700, Python would look for garbage among the same lasting
+objects time and again; to keep some thousand for a while longer does no harm."""
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"eidetic {version('eidetic')}")
         raise typer.Exit
 
@@ -85,6 +95,9 @@ def shared(
     logging.getLogger("eidetic").setLevel(level)
     for room in ("schema", "embed", "ingest", "search"):
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
+    if context.invoked_subcommand not in SHORT:
+        gc.set_threshold(OBJECTS_PER_COLLECTION)
+        gc.enable()
     context.obj = Options(archive, data_dir, uri, replicas, json, quiet)
 
 

@@ -31,7 +31,7 @@ from embed.encoder import unit
 from embed.images import decode_image, default_max_pixels
 from embed.phash import perceptual_hash
 from schema import Connection, Embedded, ImageRecord, MilvusStore, Vectors, row_id
-from search.duplicates import DEFAULT_THRESHOLD, HASH_BITS, find_duplicates
+from search.duplicates import DUPLICATE_THRESHOLD, HASH_BITS, find_duplicates
 
 PLANTED_EVERY = 50
 BATCH = 5000
@@ -175,7 +175,7 @@ def photographs(kit: Path, versions_of: int = 300) -> None:
         like, like_hashes = embed([make(image) for image in images], encoder)
         bits = np.bitwise_count(hashes[:versions_of] ^ like_hashes)
         cosines = (vectors[:versions_of] * like).sum(axis=1)
-        grouped = ((bits <= HASH_BITS) & (cosines >= DEFAULT_THRESHOLD)).mean()
+        grouped = ((bits <= HASH_BITS) & (cosines >= DUPLICATE_THRESHOLD)).mean()
         print(
             f"{name:26} {np.median(bits):12.0f} {np.percentile(bits, 95):5.0f} {bits.max():5} "
             f"{cosines.min():18.2f} {np.percentile(cosines, 5):5.2f} {np.median(cosines):6.2f} "
@@ -184,11 +184,11 @@ def photographs(kit: Path, versions_of: int = 300) -> None:
     pairs = np.triu_indices(len(files), 1)
     bits = np.bitwise_count(hashes[pairs[0]] ^ hashes[pairs[1]])
     cosines = (vectors @ vectors.T)[pairs]
-    grouped = (bits <= HASH_BITS) & (cosines >= DEFAULT_THRESHOLD)
+    grouped = (bits <= HASH_BITS) & (cosines >= DUPLICATE_THRESHOLD)
     print(
         f"{len(bits):,} pairs of different photographs: fewest bits {bits.min()}, greatest cosine "
-        f"{cosines.max():.2f}; {(cosines >= DEFAULT_THRESHOLD).sum()} at {DEFAULT_THRESHOLD} and "
-        f"more, {grouped.sum()} grouped"
+        f"{cosines.max():.2f}; {(cosines >= DUPLICATE_THRESHOLD).sum()} at "
+        f"{DUPLICATE_THRESHOLD} and more, {grouped.sum()} grouped"
     )
 
 

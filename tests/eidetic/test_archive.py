@@ -216,6 +216,6 @@ def test_on_a_server_rows_say_how_neutral_they_are(store_uri: str, images: Path)
     with open_at(store_uri, model="builtin") as archive:
         archive.ingest([images])
         store = archive._opening.store()
-        (found,) = store.search(store.sample_vectors(1)[:1], 4)
+        (found,) = store.search(store.sample_vectors(4)[:1], 4)
         told = {match.neutral is not None for match in found}
     assert told == {store_uri.startswith("http")}

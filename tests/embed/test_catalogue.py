@@ -10,14 +10,14 @@ import pytest
 import torch
 import transformers
 
-from embed import RECOMMENDED, catalogue, describe, load_encoder, resolve
+from embed import RECOMMENDED, describe, known_models, load_encoder, resolve
 from schema import ModelUnavailable
 
-BY_OPEN_CLIP = [model for model in catalogue() if model.spec.startswith("open_clip:")]
+BY_OPEN_CLIP = [model for model in known_models() if model.spec.startswith("open_clip:")]
 
 
 def test_aliases_and_specs_are_unique() -> None:
-    models = catalogue()
+    models = known_models()
     assert len({model.alias for model in models}) == len(models)
     assert len({model.spec for model in models}) == len(models)
 
@@ -67,7 +67,7 @@ def test_an_entry_agrees_with_open_clips_own_table(model: object) -> None:
 def test_an_entry_for_one_kind_of_thing_counts_its_architecture(
     alias: str, config: transformers.PreTrainedConfig, unused: str
 ) -> None:
-    (model,) = [model for model in catalogue() if model.alias == alias]
+    (model,) = [model for model in known_models() if model.alias == alias]
     with torch.device("meta"):
         architecture = transformers.AutoModel.from_config(config)
     counted = [p for name, p in architecture.named_parameters() if not name.startswith(unused)]
@@ -78,18 +78,18 @@ def test_an_entry_for_one_kind_of_thing_counts_its_architecture(
 
 
 def test_every_score_is_a_fraction_with_its_source() -> None:
-    for model in catalogue():
+    for model in known_models():
         assert all(0 < score < 1 for score in model.scores.values())
         assert not model.scores or model.scores_source
 
 
 def test_the_recommended_model_is_in_the_catalogue_and_says_what_it_downloads() -> None:
-    assert RECOMMENDED in {model.alias for model in catalogue()}
+    assert RECOMMENDED in {model.alias for model in known_models()}
     assert describe(resolve(RECOMMENDED)).endswith("(1.5 GB to download unless it is in the cache)")
 
 
 def test_the_catalogue_can_be_written_as_json() -> None:
-    first = json.loads(json.dumps([model.as_dict() for model in catalogue()]))[0]
+    first = json.loads(json.dumps([model.as_dict() for model in known_models()]))[0]
     assert (first["spec"], first["download_bytes"]) == ("builtin", 0)
 
 
@@ -134,7 +134,7 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 def test_importing_the_room_loads_no_model_library() -> None:
     code = (
-        "import sys, embed; embed.catalogue(); embed.load_encoder('builtin'); "
+        "import sys, embed; embed.known_models(); embed.load_encoder('builtin'); "
         "print(sorted({'torch', 'transformers', 'open_clip', 'onnxruntime', 'openvino', "
         "'huggingface_hub'}.intersection(sys.modules)))"
     )
