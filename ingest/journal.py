@@ -135,14 +135,19 @@ class Journal(Closing):
             return self._get("complete") != "1"
 
     def rebuild(self, records: Iterable[ImageRecord]) -> int:
-        """Enter the file of every row, and return how many; nothing is read from the files."""
+        """Enter the files of all rows, and return how many; nothing is read from the files."""
+        count = self.enter(records)
+        with self._transaction():
+            self._set("complete", "1")
+        return count
+
+    def enter(self, records: Iterable[ImageRecord]) -> int:
+        """Enter the files of some rows, as `rebuild` does."""
         rows = (record for record in records if record.is_first)
         count = 0
         while page := list(islice(rows, ROWS_PER_TRANSACTION)):
             self.record([Entry.of(record) for record in page])
             count += len(page)
-        with self._transaction():
-            self._set("complete", "1")
         return count
 
     @property

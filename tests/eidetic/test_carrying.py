@@ -90,6 +90,14 @@ class TestImport:
             report = target.ingest([images])
         assert (report.indexed, report.unchanged) == (0, 5)
 
+    def test_the_doctor_finds_nothing_amiss_afterwards(
+        self, exported: Path, elsewhere: dict[str, str]
+    ) -> None:
+        with eidetic.open(**elsewhere) as target:
+            target.import_rows(exported)
+            found = target.doctor()
+        assert (found.problems, found.rows, found.journal) == ((), 5, 5)
+
     def test_an_archive_of_the_same_model_takes_rows_in_beside_its_own(
         self, exported: Path, tmp_path: Path
     ) -> None:
