@@ -5,7 +5,6 @@
 is the process that is killed: it migrates with a toy model that notes each image it embeds.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -18,42 +17,28 @@ import pytest
 import eidetic
 import eidetic.opening
 from embed.encoder import ToyEncoder
-from embed.resizing import Pixels
-from schema import Connection, Vectors
+from schema import Connection
 from schema.succession import find_current
+from tests.e2e.noting import PAUSE_S, Noting, embedded, use_settings_of_its_own
 from tests.eidetic.every_row import OTHER, MirroredEncoder, every_row
 from tests.images import write_image
 
 IMAGES = 48
 KILLS = 4
 BATCH = 4
-PAUSE_S = 0.02
 
 
-class _Noting(MirroredEncoder):
-    """Notes how many images it has embedded, and takes its time."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-
-    def encode_images(self, batch: "list[Pixels]") -> Vectors:  # type: ignore[override]
-        time.sleep(PAUSE_S)
-        with self._log.open("a") as file:
-            file.write("x" * len(batch))
-        return super().encode_images(batch)
+class _Other(Noting, MirroredEncoder):
+    """The model that is migrated to."""
 
 
 def use_toys(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
     def load(spec: str) -> ToyEncoder:
-        encoder = ToyEncoder() if spec == "builtin" else _Noting(log)
+        encoder = ToyEncoder() if spec == "builtin" else _Other(log)
         encoder.spec = spec
         return encoder
 
     monkeypatch.setattr(eidetic.opening, "load_encoder", load)
-
-
-def embedded(log: Path) -> int:
-    return log.stat().st_size if log.exists() else 0
 
 
 def is_killed(run: "subprocess.Popen[bytes]", log: Path, choose: random.Random) -> bool:
@@ -73,10 +58,7 @@ def test_a_migration_that_is_killed_goes_on_and_ends_with_the_rows_of_a_fresh_in
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose = random.Random(7)
-    for name in [name for name in os.environ if name.startswith("EIDETIC_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EIDETIC_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    use_settings_of_its_own(monkeypatch, tmp_path)
     folder, log = tmp_path / "images", tmp_path / "embedded.log"
     use_toys(monkeypatch, tmp_path / "fresh.log")
     for number in range(IMAGES):

@@ -5,7 +5,6 @@
 is the process that is killed: it ingests with a toy model that notes each frame it embeds.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -18,8 +17,7 @@ import pytest
 import eidetic
 import eidetic.opening
 from embed.encoder import ToyEncoder
-from embed.resizing import Pixels
-from schema import Vectors
+from tests.e2e.noting import PAUSE_S, Noting, embedded, use_settings_of_its_own
 from tests.eidetic.every_row import every_row
 from tests.images import write_image
 from tests.videos import save, scene, video
@@ -27,33 +25,15 @@ from tests.videos import save, scene, video
 KILLS = 4
 SCENES = 60
 BATCH = 4
-PAUSE_S = 0.02
-
-
-class _Noting(ToyEncoder):
-    """Notes how many images it has embedded, and takes its time."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-
-    def encode_images(self, batch: "list[Pixels]") -> Vectors:  # type: ignore[override]
-        time.sleep(PAUSE_S)
-        with self._log.open("a") as file:
-            file.write("x" * len(batch))
-        return super().encode_images(batch)
 
 
 def use_toy(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
     def load(spec: str) -> ToyEncoder:
-        encoder = _Noting(log)
+        encoder = Noting(log)
         encoder.spec = spec
         return encoder
 
     monkeypatch.setattr(eidetic.opening, "load_encoder", load)
-
-
-def embedded(log: Path) -> int:
-    return log.stat().st_size if log.exists() else 0
 
 
 def ingest(archive: str, folder: Path) -> tuple[int, int]:
@@ -68,10 +48,7 @@ def test_a_killed_ingest_of_videos_goes_on_and_ends_with_the_rows_of_one_that_wa
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose = random.Random(11)
-    for name in [name for name in os.environ if name.startswith("EIDETIC_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EIDETIC_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    use_settings_of_its_own(monkeypatch, tmp_path)
     folder, log = tmp_path / "images", tmp_path / "embedded.log"
     use_toy(monkeypatch, tmp_path / "fresh.log")
     for name in ("one.mp4", "two.mp4"):
