@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eidetic.opening import Opening
+from eidetic.own_models import list_models
 from schema import ArchiveMismatch, Embedded, ModelUnavailable, StoreError, UsageError, load_roots
 from schema.parquet import Origin, write_rows
 
@@ -77,8 +78,11 @@ def export_rows(
 def _neutral(opening: Opening) -> str:
     """Return what is neutral to the archive's model, for a server that will load none to import.
 
-    Where it cannot be loaded here either, the rows do without.
+    No model is fetched for that: where it is not on this machine, the rows do without.
     """
+    spec = opening.store().collection.model
+    if not any(listed.on_disk for listed in list_models() if listed.model.spec == spec):
+        return ""
     try:
         return opening.neutral(opening.encoder())
     except (ModelUnavailable, ArchiveMismatch):

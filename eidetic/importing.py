@@ -80,20 +80,16 @@ class _Import:
         self._seen: set[str] = set()
         self._adopted: list[Root] = []
         self._added = self._replaced = self._unchanged = 0
-        self._enters = False
 
     def run(self, progress: Progress) -> Imported:
         before = self._store.count()
-        # Of an archive that had no rows the journal is whole when all of the file's are in it.
-        fills_journal = before == 0 and self._journal.needs_rebuild
-        self._enters = fills_journal or not self._journal.needs_rebuild
         progress.start(self._source.rows)
         for rows in self._source.batches():
             self._take(rows)
             progress.advance(len(rows))
         self._require_all(before)
-        if fills_journal:
-            self._journal.rebuild(())
+        if self._journal.needs_rebuild:
+            self._journal.rebuild(self._store.iterate())
         known = {root.id: root for root in load_roots(self._opening.settings.roots_file)}
         return Imported(
             archive=self._opening.settings.archive,
@@ -125,7 +121,7 @@ class _Import:
         self._replaced += replaced
         self._added += len(changed) - replaced
         self._unchanged += len(rows) - len(changed)
-        if self._enters:
+        if not self._journal.needs_rebuild:
             # As in a rebuilt journal: nothing is known of when the files were read.
             self._journal.enter(row.record for row in changed)
 

@@ -119,7 +119,7 @@ class Opening:
                     fingerprint=origin.fingerprint,
                     index=usable_profile(origin.index, embedded=connection.embedded),
                     vectors=self.settings.vectors or "float32",
-                    neutral=origin.neutral,
+                    neutral="" if connection.embedded else origin.neutral,
                 )
             except BaseException:
                 connection.close()

@@ -1,6 +1,7 @@
 """The one place that touches torch: devices, batches in, unit vectors out."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -106,13 +107,22 @@ class Device:
         """
         import torch
 
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.float16, enabled=half):
+        mixed = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
+        with torch.inference_mode(), mixed:
             features = forward()
         return unit(features.float().cpu().numpy())
 
     def run_images(self, forward: Callable[[], "torch.Tensor"]) -> Vectors:
-        """Run a forward pass of images, in half precision where that was chosen; see `run`."""
-        return self.run(forward, half=self.half)
+        """Run a forward pass of images, in half precision where that was chosen; see `run`.
+
+        An image whose values outgrow half precision has all be computed in single from then on.
+        """
+        if self.half:
+            try:
+                return self.run(forward, half=True)
+            except ValueError:
+                self.half = False
+        return self.run(forward)
 
     def choose_precision(self, encode: EncodeImages, resizing: Resizing) -> None:
         """Have images computed in half precision where the device is faster so, and where a model's
@@ -124,10 +134,8 @@ class Device:
         if not self._faster_in_half:
             return
         probes = probe_images(resizing)
+        self.half = False
         own = encode(probes)
         self.half = True
-        try:
-            self.half = is_close(lowest_cosine(own, encode(probes)))
-        except ValueError:
-            # A vector that is no number has no norm.
-            self.half = False
+        halved = encode(probes)
+        self.half = self.half and is_close(lowest_cosine(own, halved))

@@ -367,6 +367,9 @@ def _read_properties(name: str, properties: dict[str, str]) -> Collection:
             vectors=properties.get(f"{_PROPERTY}vectors", "float32"),
             neutral=properties.get(f"{_PROPERTY}neutral", ""),
         )
+        mean = collection.neutral_mean
+        if mean is not None and mean.shape != (collection.dim,):
+            raise ValueError(f"{_PROPERTY}neutral")
     except (KeyError, ValueError) as error:
         raise ArchiveMismatch(
             f"the collection {name!r} was not made by Eidetic (no property {error}); choose "

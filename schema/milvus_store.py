@@ -239,7 +239,7 @@ class MilvusStore(MilvusCollection):
         return to_stored(vectors, self.collection.vectors)
 
     def _write(self, rows: Sequence[Embedded]) -> int:
-        neutral = self.collection.neutrality(np.stack([row.vector for row in rows]))
+        neutral = self.collection.neutrality([row.vector for row in rows])
         made, cut = [], 0
         for each, known in zip(rows, neutral, strict=True):
             row, cut_here = to_row(Embedded(each.record, self._stored(each.vector)))

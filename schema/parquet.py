@@ -9,7 +9,6 @@ that has none imports.
 import json
 import os
 import secrets
-from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from schema.fields import FIELDS, SCHEMA_VERSION, VECTOR_FIELD
 from schema.parquet_rows import BadRow, Reading, read_rows
 from schema.records import Embedded, ImageRecord
 from schema.roots import Root
-from schema.store import Collection
+from schema.store import Collection, unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +36,9 @@ LAYOUT = 1
 ROWS_PER_GROUP = 4000
 """As many as `schema.store.ROWS_PER_BATCH`: a batch that was read is written as it is, and whoever
 imports it holds no more at a time."""
+
+MAX_NORM = 1.001
+"""Of a mean of unit vectors, squared; with room for rounding."""
 
 MAX_DIM = 65_536
 """Twice what Milvus holds: a damaged file must not have memory set aside for more."""
@@ -260,8 +262,11 @@ def _text(value: object) -> str:
 def _vector(value: object, dim: int) -> str:
     """Return a packed vector, see `schema.store.packed`, or none."""
     text = _text(value)
-    if text and len(b64decode(text, validate=True)) != 4 * dim:
-        raise ValueError(f"not a vector of {dim} dimensions")
+    if text:
+        vector = unpacked(text)
+        # The mean of vectors of unit norm; what is no number is not below 1 either.
+        if vector.shape != (dim,) or not float(vector @ vector) <= MAX_NORM:
+            raise ValueError(f"not the mean of unit vectors of {dim} dimensions")
     return text
 
 

@@ -50,12 +50,12 @@ class Collection:
     @property
     def neutral_mean(self) -> Vector | None:
         """What ``neutral`` says: shape (dim,), float32, of any norm."""
-        return np.frombuffer(b64decode(self.neutral), dtype="<f4") if self.neutral else None
+        return unpacked(self.neutral) if self.neutral else None
 
-    def neutrality(self, vectors: Vectors) -> Sequence[float | None]:
-        """Return each vector's product with `neutral_mean`: shape (n, dim) in, n out."""
+    def neutrality(self, vectors: Sequence[Vector] | Vectors) -> Sequence[float | None]:
+        """Return each vector's product with `neutral_mean`: n vectors in, n out."""
         mean = self.neutral_mean
-        return [None] * len(vectors) if mean is None else (vectors @ mean).tolist()
+        return [None] * len(vectors) if mean is None else (np.asarray(vectors) @ mean).tolist()
 
     def require(self, *, model: str, dim: int, fingerprint: str) -> None:
         """Refuse vectors that would not belong here.
@@ -80,6 +80,15 @@ class Collection:
 def packed(vector: Vector) -> str:
     """Return a vector as text: base64 of its little-endian float32s."""
     return b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def unpacked(text: str) -> Vector:
+    """Return the vector of such a text: shape (dim,), float32.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return np.frombuffer(b64decode(text, validate=True), dtype="<f4")
 
 
 class Store(Protocol):

@@ -18,7 +18,7 @@ from search.lexical import rank_by_words
 from search.listing import list_rows
 from search.page import select
 from search.query import Image, PreparedImage, Query, Row, Term, Text
-from search.relevance import Judged, draw_line
+from search.relevance import Judged, draw_line, rows_tell
 
 LoadEncoder = Callable[[], TextEncoder]
 """Returns the encoder, loading it at the first call. Only an `Encoder` can be asked for images."""
@@ -66,8 +66,8 @@ def search(
     """
     calibration = calibration or Calibration()
     wanted = embed_query(query, store=store, encoder=encoder)
-    # Rows that do not say what is neutral are held against it by their vectors.
-    with_vectors = with_vectors or (query.is_worded and not store.collection.neutral)
+    told = rows_tell(query, store, encoder)
+    with_vectors = with_vectors or not told
     aim, nearest = wanted, _nearest(query, wanted, store, with_vectors=with_vectors)
     keep: Keep = _all
     if query.excluded:
@@ -77,14 +77,16 @@ def search(
         aim, nearest, keep = exclusion.aim, exclusion.nearest, exclusion.keep
     lists = rank_by_words(query, store)
     ranked = partial(fuse, lists, aim=aim, nearest=nearest, keep=keep, store=store)
-    line = draw_line(query, wanted, store=store, encoder=encoder, calibration=calibration)
+    line = draw_line(
+        query, wanted, store=store, encoder=encoder, calibration=calibration, told=told
+    )
     worded = frozenset(row.record.id for rows in lists for row in rows if row.is_whole)
     return select(
         query,
         ranked if lists else nearest,
         line,
         worded=worded,
-        scored=not query.excluded,
+        scored=told and not query.excluded,
         store=store,
     )
 

@@ -92,6 +92,6 @@ def _score(
     scores = np.clip(stacked @ aim, MIN_SCORE, MAX_SCORE).tolist()
     neutral = store.collection.neutrality(stacked)
     return [
-        Match(rows[i], score, vector, known)
-        for (i, vector), score, known in zip(vectors.items(), scores, neutral, strict=True)
+        Match(rows[i], score, vector, told)
+        for (i, vector), score, told in zip(vectors.items(), scores, neutral, strict=True)
     ]

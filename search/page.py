@@ -34,7 +34,7 @@ def select(
     Args:
         ranked: Returns matches in their order by score: ``ranked(k, offset)``.
         worded: Ids of rows that have every word of the query.
-        scored: Whether scores are cosines with what is looked for.
+        scored: See `search.relevance.Line.judge`.
 
     Raises:
         UsageError: The page lies beyond what the store returns.

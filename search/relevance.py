@@ -97,13 +97,13 @@ class Line:
         matches: Sequence[Match],
         store: Store,
         *,
-        scored: bool = False,
+        scored: bool,
         worded: frozenset[str] = frozenset(),
     ) -> list[Judged]:
         """Say of each match whether it is likely.
 
         Args:
-            scored: Whether the scores are cosines with ``wanted``.
+            scored: Whether scores are cosines with ``wanted``, and the rows have what else tells.
             worded: Ids of rows that have every word of the query, and are likely by that.
 
         Raises:
@@ -127,6 +127,18 @@ class Line:
         ]
 
 
+def rows_tell(query: Query, store: Store, encoder: Callable[[], TextEncoder]) -> bool:
+    """Return whether a match's row and score say what speaks for it, without its vector.
+
+    They do for images. For words a row says how neutral it is to the archive's own model, and
+    another text tower that asks has another mean.
+    """
+    if not query.is_worded:
+        return True
+    collection = store.collection
+    return bool(collection.neutral) and encoder().spec == collection.model
+
+
 def draw_line(
     query: Query,
     wanted: Vector,
@@ -134,11 +146,13 @@ def draw_line(
     store: Store,
     encoder: Callable[[], TextEncoder],
     calibration: Calibration,
+    told: bool,
 ) -> Line | None:
-    """Return a query's line; ``None`` where too few rows are there to draw one.
+    """Return a query's line; ``None`` where none can be drawn, as with too few rows.
 
     Args:
         wanted: The vector of what is looked for: shape (dim,), float32, unit norm.
+        told: See `rows_tell`.
 
     Raises:
         StoreError: The store does not answer, or answers with an error.
@@ -147,7 +161,10 @@ def draw_line(
     if len(sample.vectors) == 0:
         return None
     if query.is_worded:
-        neutral = calibration.neutral(sample, encoder(), store.collection.neutral_mean)
+        mean = store.collection.neutral_mean if told else None
+        neutral = calibration.neutral(sample, encoder(), mean)
+        if neutral.spread == 0:
+            return None
         return line_of_words(wanted, sample.vectors, neutral, rows=sample.rows)
     return line_of_images(wanted, sample.vectors, rows=sample.rows)
 

@@ -95,7 +95,7 @@ def shared(
     logging.getLogger("eidetic").setLevel(level)
     for room in ("schema", "embed", "ingest", "search"):
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
-    if context.invoked_subcommand not in SHORT:
+    if context.invoked_subcommand not in SHORT and not gc.isenabled():
         gc.set_threshold(OBJECTS_PER_COLLECTION)
         gc.enable()
     context.obj = Options(archive, data_dir, uri, replicas, json, quiet)

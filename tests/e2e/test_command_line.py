@@ -263,6 +263,21 @@ def test_a_text_query_imports_neither_torch_nor_what_it_does_not_need_of_eidetic
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(("command", "looks"), [("search", False), ("classify", True)])
+def test_only_commands_that_end_soon_look_for_no_garbage(
+    environ: dict[str, str], command: str, looks: bool
+) -> None:
+    code = (
+        "import gc, os, sys\n"
+        "from eidetic.cli import main\n"
+        "leave, os._exit = os._exit, lambda _: leave(int(gc.isenabled()))\n"
+        f"sys.argv = ['eidetic', '{command}']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True)
+    assert bool(done.returncode) == looks
+
+
 def test_help_imports_neither_milvus_nor_numpy(environ: dict[str, str]) -> None:
     code = (
         "import sys\n"

@@ -60,6 +60,22 @@ def test_a_model_whose_values_outgrow_half_precision_stays_in_single(
     assert np.isfinite(encoder.encode_images(probe_images(encoder.resizing))).all()
 
 
+def test_an_image_whose_values_outgrow_half_precision_is_computed_in_single(load: Load) -> None:
+    device = Device("cpu", faster_in_half=True)
+    encoder, own = load(device), load(Device("cpu"))
+    assert device.half
+    images = probe_images(encoder.resizing)
+    run = device.run
+
+    def overflowing(forward: Callable[[], torch.Tensor], *, half: bool = False) -> object:
+        return run(lambda: forward() * (np.inf if half else 1), half=half)
+
+    device.run = overflowing  # type: ignore[method-assign, assignment]
+    vectors = encoder.encode_images(images)
+    assert not device.half
+    assert np.array_equal(vectors, own.encode_images(images))
+
+
 def test_a_model_whose_vectors_drift_stays_in_single(load: Load) -> None:
     device = Device("cpu", faster_in_half=True)
     encoder = load(device)
@@ -68,6 +84,5 @@ def test_a_model_whose_vectors_drift_stays_in_single(load: Load) -> None:
         vectors = encoder.encode_images(batch)  # type: ignore[arg-type]
         return vectors[::-1] if device.half else vectors
 
-    device.half = False
     device.choose_precision(drifting, encoder.resizing)  # type: ignore[arg-type]
     assert not device.half

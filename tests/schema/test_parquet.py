@@ -14,6 +14,7 @@ import pytest
 from schema import Embedded, ImageRecord, Root, UsageError, row_id
 from schema.fields import SCHEMA_VERSION
 from schema.parquet import KEY, Origin, RowsFile, write_rows
+from schema.store import packed
 from tests.samples import a_collection, a_record, random_vectors
 
 ORIGIN = Origin(
@@ -209,6 +210,11 @@ class TestDamage:
             {"dim": "many"},
             {"model": 7},
             {"schema_version": 0},
+            {"neutral": 3},
+            {"neutral": "no base64"},
+            {"neutral": packed(np.zeros(7, np.float32))},
+            {"neutral": packed(np.full(8, np.nan, np.float32))},
+            {"neutral": packed(np.full(8, 1.0, np.float32))},
             {"roots": [{"id": 3}]},
             {"roots": 5},
             {"collection": []},

@@ -183,6 +183,44 @@ def test_rows_that_say_how_neutral_they_are_are_judged_alike_without_their_vecto
         assert True in {hit.likely for hit in plain}
 
 
+def test_where_another_text_tower_asks_the_rows_are_held_against_its_own_mean(
+    store: MemoryStore,
+) -> None:
+    aside = np.eye(DIM)[DIM - 2] * 3
+    told = MemoryStore(replace(store.collection, neutral=packed(aside.astype(np.float32))))
+    told.upsert(list(store._rows.values()))
+
+    class Other(Things):
+        spec = "other"
+
+    query = Query((Text("dog"),), k=500, words=False)
+
+    def verdicts(of: MemoryStore, encoder: ToyEncoder) -> list[tuple[str, bool | None]]:
+        found = search(query, store=of, encoder=lambda: encoder)
+        return [(hit.record.path, hit.likely) for hit in found]
+
+    assert verdicts(told, Other()) == verdicts(store, Other()) != verdicts(told, ENCODER)
+
+
+@pytest.mark.parametrize("term", [Text("dog"), Row(a_record("199.jpg").id)])
+def test_where_something_is_excluded_scores_are_not_what_is_judged(term: Text | Row) -> None:
+    mean = ENCODER.encode_texts(NEUTRAL).mean(axis=0)
+    told = MemoryStore(replace(a_collection(DIM), neutral=packed(mean)))
+    # Images that show a dog a little and more and more, so that some are just above the line.
+    dog, common = ENCODER.encode_texts(["dog"])[0], np.eye(DIM)[DIM - 1]
+    random = np.random.default_rng(0)
+    for n in range(200):
+        vector = n / 200 * dog + common + 0.1 * random.standard_normal(DIM)
+        told.upsert([Embedded(a_record(f"{n}.jpg"), unit(vector[None])[0])])
+    query = Query((term,), k=200, words=False)
+    alone = search(query, store=told, encoder=lambda: ENCODER)
+    verdicts = {hit.record.id: hit.likely for hit in alone}
+    query = replace(query, excluded=(Text("boat"), Text("hill")))
+    found = search(query, store=told, encoder=lambda: ENCODER)
+    assert {hit.likely for hit in found} == {True, False}
+    assert [hit.likely for hit in found] == [verdicts[hit.record.id] for hit in found]
+
+
 class WithoutVectors(MemoryStore):
     """Gives the vectors of no rows but those that words alone have found."""
 
