@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eidetic.opening import Opening
-from eidetic.own_models import list_models
+from embed import find_export, is_on_disk, known_models
 from schema import ArchiveMismatch, Embedded, ModelUnavailable, StoreError, UsageError, load_roots
 from schema.parquet import Origin, write_rows
 
@@ -78,10 +78,13 @@ def export_rows(
 def _neutral(opening: Opening) -> str:
     """Return what is neutral to the archive's model, for a server that will load none to import.
 
-    No model is fetched for that: where it is not on this machine, the rows do without.
+    No model is fetched for that: where it is neither prepared for this machine nor one of the
+    catalogue that is on its disk, the rows do without.
     """
     spec = opening.store().collection.model
-    if not any(listed.on_disk for listed in list_models() if listed.model.spec == spec):
+    known = next((model for model in known_models() if model.spec == spec), None)
+    is_here = known is not None and (not known.repo or is_on_disk(known.repo))
+    if not is_here and find_export(spec) is None:
         return ""
     try:
         return opening.neutral(opening.encoder())

@@ -13,6 +13,7 @@ MIN_COSINE_IN_HALF = 0.9995
 in docs/benchmarks.md."""
 
 EncodeImages = Callable[[Sequence[Pixels]], Vectors]
+"""See `embed.encoder.Encoder.encode_images`."""
 
 
 def is_close(lowest: float | None) -> bool:
@@ -21,7 +22,9 @@ def is_close(lowest: float | None) -> bool:
 
 
 def probe_images(resizing: Resizing) -> list[Pixels]:
-    """Return images to compare vectors of: from slow change alone to detail alone."""
+    """Return nine images of a model's input size to compare vectors of: from slow change alone to
+    detail alone. Each has shape (height, width, 3), uint8.
+    """
     size = (resizing.width, resizing.height)
     rng = np.random.default_rng(0)
     images = []
@@ -33,5 +36,7 @@ def probe_images(resizing: Resizing) -> list[Pixels]:
 
 
 def lowest_cosine(ones: Vectors, others: Vectors) -> float:
-    """Return the least cosine of two lists of vectors of unit norm, one by one."""
+    """Return the least cosine of two lists of vectors, one by one: shapes (n, dim), n at least 1,
+    float32, unit norm.
+    """
     return float(np.einsum("nd,nd->n", ones, others).min())

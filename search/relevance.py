@@ -70,6 +70,8 @@ class Line:
     Attributes:
         wanted: The query's vector: shape (dim,), float32, unit norm.
         neutral: Shape (dim,), float32; ``None`` where images are held against images.
+        level: For images the median of the sample's cosines, for words 0.
+        unit: What a cosine is told in, above 0: the captions' spread, or the sample's.
         height: The least evidence that makes a hit likely.
     """
 
