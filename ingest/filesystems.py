@@ -160,12 +160,24 @@ class Filesystem:
     def _read(self, url: str, limit: int) -> bytes:
         if not self._is_http:
             return bytes(self._fs.cat_file(url, start=0, end=limit + 1))
-        # A web server need not say how long its answer is: it is read as it comes.
-        chunks = bytearray()
-        with self._fs.open(url, "rb", block_size=0, size=1) as stream:
-            while len(chunks) <= limit and (chunk := stream.read(CHUNK_BYTES)):
+        from fsspec.asyn import sync
+
+        return bytes(sync(self._fs.loop, self._read_web, url, limit))
+
+    async def _read_web(self, url: str, limit: int) -> bytearray:
+        """Read an answer as it comes: a web server need not say how long it is.
+
+        Not through fsspec's own stream, which holds the connection of an answer that it refuses.
+        """
+        session = await self._fs.set_session()
+        async with session.get(self._fs.encode_url(url), **self._fs.kwargs) as answer:
+            answer.raise_for_status()
+            chunks = bytearray()
+            async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
                 chunks += chunk
-        return bytes(chunks[: limit + 1])
+                if len(chunks) > limit:
+                    break
+        return chunks[: limit + 1]
 
     def _ask(self, url: str, call: Callable[[], T]) -> T:
         for attempt in range(TRIES):
