@@ -52,6 +52,7 @@ class ExportedEncoder:
         self._folder = folder
         self._tokens = manifest.tokens
         self._threads = threads or 0
+        self._engine = manifest.engine
         self._half = manifest.half
         self._load_images = images
         self._loading = threading.RLock()
@@ -99,7 +100,10 @@ class ExportedEncoder:
     def _images(self) -> "ImageGraph | Encoder":
         if self._load_images is not None:
             return self._load_images()
-        return self._loaded(IMAGES, lambda file: ImageGraph(file, self._threads, half=self._half))
+        return self._loaded(
+            IMAGES,
+            lambda file: ImageGraph(file, self._threads, engine=self._engine, half=self._half),
+        )
 
     @cached_property
     def _texts(self) -> TextGraph:

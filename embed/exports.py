@@ -16,11 +16,12 @@ from PIL import Image
 from platformdirs import user_cache_path
 
 from embed.catalogue import HF, OPEN_CLIP
+from embed.graphs import ENGINES, Engine
 from embed.halving import is_close
 from embed.resizing import Resizing
 from embed.scoring import Scoring
 
-LAYOUT = 2
+LAYOUT = 3
 """Grows when exports of older versions can no longer be read, and are made anew."""
 
 MANIFEST, IMAGES, TEXTS, TOKENIZER = "export.json", "images.onnx", "texts.onnx", "tokenizer.json"
@@ -49,6 +50,7 @@ class Manifest:
         spec: The model; it, ``dim``, ``fingerprint``, ``resizing`` and ``scoring`` are those of
             its encoder.
         tokens: None where it takes images only.
+        engine: What was found faster here for images in single precision.
         half_cosine: The least cosine between the model's own vectors of probes and those that
             images get in half precision; None where the processor is not faster so.
         half: Whether images are computed in half precision.
@@ -60,6 +62,7 @@ class Manifest:
     resizing: Resizing
     scoring: Scoring | None
     tokens: TokenRules | None
+    engine: Engine
     half_cosine: float | None = None
     half: bool = False
 
@@ -85,6 +88,8 @@ class Manifest:
             facts: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             resizing, scoring, tokens = (facts.pop(n) for n in ("resizing", "scoring", "tokens"))
             resample = Image.Resampling(resizing.pop("resample"))
+            if facts["engine"] not in ENGINES:
+                return None
             return cls(
                 resizing=Resizing(resample=resample, **resizing),
                 scoring=scoring and Scoring(**scoring),

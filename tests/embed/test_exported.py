@@ -1,5 +1,6 @@
 """A model that was exported gives its own vectors, without torch, and never those of another."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,10 +22,11 @@ from hypothesis import strategies as st
 from embed import Encoder, export_model, find_export, load_encoder, remove_export
 from embed.cleaning import CLEANING
 from embed.exported import ExportedEncoder, tokenize
-from embed.exporting import UNFINISHED_S, write_export
+from embed.exporting import UNFINISHED_S, faster_engine, write_export
 from embed.exports import IMAGES as IMAGE_GRAPH
 from embed.exports import MANIFEST, Manifest, TokenRules, exports_folder
 from embed.exports import TEXTS as TEXT_GRAPH
+from embed.graphs import ENGINES, Engine
 from embed.halving import MIN_COSINE_IN_HALF
 from embed.towers import Towers, byte_pairs
 from schema import ModelUnavailable, UsageError
@@ -279,6 +281,37 @@ def test_half_precision_is_taken_where_it_is_there_and_close_enough(made: Path) 
     assert isinstance(encoder, ExportedEncoder)
     close = manifest.half_cosine is not None and manifest.half_cosine >= MIN_COSINE_IN_HALF
     assert manifest.half == close == (encoder.precision == "bf16")
+
+
+@pytest.mark.parametrize(
+    ("times", "chosen"),
+    [
+        ({"openvino": 1.0, "onnxruntime": 2.0}, "openvino"),
+        ({"openvino": 2.0, "onnxruntime": 1.0}, "onnxruntime"),
+        ({"openvino": 1.0, "onnxruntime": 1.01}, "onnxruntime"),
+    ],
+)
+def test_the_faster_engine_computes_images_and_the_smaller_one_if_they_are_alike(
+    made: Path, times: dict[str, float], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_export(str(made)) or made
+    monkeypatch.setattr("embed.exporting._seconds_of", lambda engine, *_: times[engine])
+    assert faster_engine(folder / IMAGE_GRAPH, []) == chosen
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_either_engine_gives_the_models_own_vectors(made: Path, engine: Engine) -> None:
+    folder = find_export(str(made)) or made
+    manifest = Manifest.read(folder)
+    assert manifest is not None
+    encoder = ExportedEncoder(folder, replace(manifest, engine=engine, half=False))
+    assert_same_images(encoder, load_encoder(str(made), device="cpu"))
+
+
+def test_an_export_for_an_unknown_engine_is_none(made: Path, damaged: Path) -> None:
+    facts = json.loads((damaged / MANIFEST).read_text())
+    (damaged / MANIFEST).write_text(json.dumps({**facts, "engine": "abacus"}))
+    assert find_export(str(made)) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from embed.builtin.encoder import DATA
-from embed.graphs import ImageGraph
+from embed.graphs import ENGINES, MAX_LANES, Engine, ImageGraph
 from embed.hub import quiet
 from embed.towers import image_tower
 
@@ -37,25 +39,31 @@ def means(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BATCH = [np.full((4, 4, 3), i, dtype=np.uint8) for i in range(101)]
 
 
+in_each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+@in_each_engine
 @pytest.mark.parametrize("lanes", [1, 3, 40])
-def test_a_batch_in_lanes_keeps_its_order(means: Path, lanes: int) -> None:
-    found = ImageGraph(means, lanes).run(BATCH)
+def test_a_batch_in_lanes_keeps_its_order(means: Path, lanes: int, engine: Engine) -> None:
+    found = ImageGraph(means, lanes, engine=engine).run(BATCH)
     assert np.allclose(found[:, 0] * 255, np.arange(101), atol=1e-3)
 
 
-def test_images_of_several_shapes_are_refused(means: Path) -> None:
+@in_each_engine
+def test_images_of_several_shapes_are_refused(means: Path, engine: Engine) -> None:
     with pytest.raises(ValueError, match="same shape"):
-        ImageGraph(means, 2).run([*BATCH[:4], np.zeros((5, 5, 3), dtype=np.uint8)])
+        ImageGraph(means, 2, engine=engine).run([*BATCH[:4], np.zeros((5, 5, 3), dtype=np.uint8)])
 
 
-def test_a_batch_that_fails_leaves_the_graph_usable() -> None:
-    graph = ImageGraph(products_of_48_numbers(), 3)
+@in_each_engine
+def test_a_batch_that_fails_leaves_the_graph_usable(engine: Engine) -> None:
+    graph = ImageGraph(products_of_48_numbers(), 3, engine=engine)
     right = [np.full((4, 4, 3), i, dtype=np.uint8) for i in range(50)]
     wrong = [np.zeros((5, 5, 3), dtype=np.uint8)] * 24
     before = graph.run(right)
     # In the engine; and as soon as the batch is begun, half way, at its end.
     for batch in (wrong, [*right[:8], *wrong, *right[:8]], [*right[:48], *wrong]):
-        with pytest.raises(RuntimeError):
+        with pytest.raises((RuntimeError, Fail)):
             graph.run(batch)
         assert np.array_equal(graph.run(right), before)
 
@@ -80,23 +88,43 @@ def products_of_48_numbers() -> bytes:
     return model
 
 
-def test_threads_that_share_a_graph_get_their_own_features(means: Path) -> None:
-    graph = ImageGraph(means, 3)
+@in_each_engine
+def test_threads_that_share_a_graph_get_their_own_features(means: Path, engine: Engine) -> None:
+    graph = ImageGraph(means, 3, engine=engine)
     with ThreadPoolExecutor(8) as pool:
         batches = [[np.full((4, 4, 3), i, dtype=np.uint8)] * (1 + i % 40) for i in range(200)]
         for i, found in enumerate(pool.map(graph.run, batches)):
             assert np.allclose(found * 255, i, atol=1e-3)
 
 
-@pytest.mark.parametrize(("half", "error"), [(False, 1e-6), (True, 1e-3)])
-def test_the_features_of_an_image_hardly_differ_with_its_batch(half: bool, error: float) -> None:
-    graph = ImageGraph(IMAGE, half=half)
+@pytest.mark.parametrize(
+    ("engine", "half", "error"),
+    [("openvino", False, 1e-6), ("openvino", True, 1e-3), ("onnxruntime", False, 1e-6)],
+)
+def test_the_features_of_an_image_hardly_differ_with_its_batch(
+    engine: Engine, half: bool, error: float
+) -> None:
+    graph = ImageGraph(IMAGE, engine=engine, half=half)
     rng = np.random.default_rng(0)
     images = list(rng.integers(0, 256, (13, 96, 96, 3), dtype=np.uint8))
     together = graph.run(images)
     alone = np.concatenate([graph.run([image]) for image in images])
     assert np.abs(together - alone).max() <= error
     assert np.array_equal(together, graph.run(images))
+
+
+def test_the_engines_give_the_same_features() -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (5, 96, 96, 3), dtype=np.uint8))
+    one, other = (ImageGraph(IMAGE, engine=engine).run(images) for engine in ENGINES)
+    assert np.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("cores", [1, 5, 16, 40])
+def test_more_cores_than_lanes_are_shared_by_them(means: Path, cores: int) -> None:
+    graph = ImageGraph(means, cores, engine="onnxruntime")
+    before = threading.active_count()
+    graph.run(BATCH)
+    assert threading.active_count() - before == graph.width == min(cores, MAX_LANES)
 
 
 def test_many_threads_may_start_with_it_at_once() -> None:
