@@ -96,12 +96,12 @@ def main() -> None:
             folder = Path(place) / "graphs"
             folder.mkdir()
             write_export(encoder, folder)
-            from embed.graphs import ImageGraph
+            from embed.graphs import ENGINES, ImageGraph
 
-            for half in (False, True):
-                graph = ImageGraph(folder / "images.onnx", half=half)
+            for engine, half in [*((engine, False) for engine in ENGINES), ("openvino", True)]:
+                graph = ImageGraph(folder / "images.onnx", engine=engine, half=half)
                 found = rate(partial(graph.run, images), device, given.batch)
-                told(f"exported graph, {graph.precision}", found, each, top)
+                told(f"graph in {engine}, {graph.precision}", found, each, top)
 
 
 def told(what: str, images: float, each: float, top: float) -> None:

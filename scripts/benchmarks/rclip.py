@@ -35,6 +35,8 @@ def prepare(folder: Path, rclip: str, *, single: bool = False) -> Setting:
         "RCLIP_DATADIR": str(folder / "rclip"),
         "EIDETIC_DATA_DIR": str(folder / "data"),
     }
+    # What is installed keeps its compiled modules; so does what runs from its sources.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.update(environ)
     torch.manual_seed(0)
     model = open_clip.create_model(ARCH).eval()

@@ -28,6 +28,8 @@ from embed.exports import MANIFEST, Manifest, TokenRules, exports_folder
 from embed.exports import TEXTS as TEXT_GRAPH
 from embed.graphs import ENGINES, Engine
 from embed.halving import MIN_COSINE_IN_HALF
+from embed.openvino_lanes import OpenVinoLanes
+from embed.ort_lanes import OrtLanes
 from embed.towers import Towers, byte_pairs
 from schema import ModelUnavailable, UsageError
 from tests.embed.checkpoints import (
@@ -295,8 +297,10 @@ def test_the_faster_engine_computes_images_and_the_smaller_one_if_they_are_alike
     made: Path, times: dict[str, float], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = find_export(str(made)) or made
-    monkeypatch.setattr("embed.exporting._seconds_of", lambda engine, *_: times[engine])
-    assert faster_engine(folder / IMAGE_GRAPH, []) == chosen
+    images = [np.zeros((32, 32, 3), dtype=np.uint8)]
+    by_kind = {OpenVinoLanes: times["openvino"], OrtLanes: times["onnxruntime"]}
+    monkeypatch.setattr("embed.exporting._seconds", lambda graph, _: by_kind[type(graph._lanes)])
+    assert faster_engine(folder / IMAGE_GRAPH, images) == chosen
 
 
 @pytest.mark.parametrize("engine", ENGINES)

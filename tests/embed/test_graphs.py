@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from embed.builtin.encoder import DATA
-from embed.graphs import ENGINES, MAX_LANES, Engine, ImageGraph
+from embed.encoder import unit
+from embed.graphs import ENGINES, Engine, ImageGraph
 from embed.hub import quiet
 from embed.towers import image_tower
 
@@ -99,7 +99,7 @@ def test_threads_that_share_a_graph_get_their_own_features(means: Path, engine: 
 
 @pytest.mark.parametrize(
     ("engine", "half", "error"),
-    [("openvino", False, 1e-6), ("openvino", True, 1e-3), ("onnxruntime", False, 1e-6)],
+    [("openvino", False, 1e-6), ("openvino", True, 1e-3), ("onnxruntime", False, 1e-4)],
 )
 def test_the_features_of_an_image_hardly_differ_with_its_batch(
     engine: Engine, half: bool, error: float
@@ -116,15 +116,7 @@ def test_the_features_of_an_image_hardly_differ_with_its_batch(
 def test_the_engines_give_the_same_features() -> None:
     images = list(np.random.default_rng(0).integers(0, 256, (5, 96, 96, 3), dtype=np.uint8))
     one, other = (ImageGraph(IMAGE, engine=engine).run(images) for engine in ENGINES)
-    assert np.allclose(one, other, atol=1e-5)
-
-
-@pytest.mark.parametrize("cores", [1, 5, 16, 40])
-def test_more_cores_than_lanes_are_shared_by_them(means: Path, cores: int) -> None:
-    graph = ImageGraph(means, cores, engine="onnxruntime")
-    before = threading.active_count()
-    graph.run(BATCH)
-    assert threading.active_count() - before == graph.width == min(cores, MAX_LANES)
+    assert (unit(one) * unit(other)).sum(axis=1).min() >= 0.99999
 
 
 def test_many_threads_may_start_with_it_at_once() -> None:
