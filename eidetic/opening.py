@@ -17,6 +17,7 @@ from embed import (
     describe,
     load_encoder,
     load_model,
+    loading_images,
     resolve,
 )
 from ingest import Journal
@@ -319,7 +320,9 @@ class Opening:
         spec = resolve(self._wanted_model or self.settings.model or RECOMMENDED)
         log.info("a new archive %r with the model %s", self.settings.archive, describe(spec))
         self._encoder = load_encoder(spec)
-        connection = self._connect()
+        # A new archive is about to be filled, and starting the store takes one core some seconds.
+        with loading_images(self._encoder):
+            connection = self._connect()
         try:
             self._store = MilvusStore.create(
                 connection,

@@ -1,5 +1,6 @@
 from .catalogue import RECOMMENDED, Model, describe, known_models, resolve
 from .check import ModelCheck, check_model
+from .early import loading_images
 from .encoder import Encoder, TextEncoder
 from .exporting import export_model
 from .exports import Manifest, find_export, remove_export
@@ -35,6 +36,7 @@ __all__ = [
     "load_encoder",
     "load_model",
     "load_text_encoder",
+    "loading_images",
     "read_header",
     "remove_export",
     "resolve",

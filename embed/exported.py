@@ -67,8 +67,7 @@ class ExportedEncoder:
         """Shape (n, dim), float32, unit norm."""
         if not batch:
             return np.empty((0, self.dim), dtype=np.float32)
-        with self._loading:
-            images = self._images
+        images = self._loaded_images()
         if isinstance(images, ImageGraph):
             return unit(images.run(batch))
         return images.encode_images(batch)
@@ -89,12 +88,19 @@ class ExportedEncoder:
         batches = (tokenize(tokenizer, self._tokens, texts[s : s + TEXTS_PER_RUN]) for s in starts)
         return unit(np.concatenate([graph.run(batch) for batch in batches]))
 
+    def load_images(self) -> None:
+        """See `embed.early.LoadsLate`."""
+        self._loaded_images()
+
     @property
     def precision(self) -> str | None:
         """What images are computed in (`ImageGraph.precision`); None where torch computes them."""
-        with self._loading:
-            images = self._images
+        images = self._loaded_images()
         return images.precision if isinstance(images, ImageGraph) else None
+
+    def _loaded_images(self) -> "ImageGraph | Encoder":
+        with self._loading:
+            return self._images
 
     @cached_property
     def _images(self) -> "ImageGraph | Encoder":

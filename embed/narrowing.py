@@ -50,6 +50,8 @@ def _move_ahead(graph: ir.Graph, choice: ir.Node) -> int:
     if chosen is None or chosen.shape is None or index is None:
         return 0
     axis = choice.attributes.get_int("axis", 0) % len(chosen.shape)
+    if chosen.shape[axis] == 1:
+        return 0
     wanted = {chosen: axis}
     inside = {choice}
     for node in _before(graph, choice):

@@ -16,7 +16,8 @@ PUBLIC = {
         "DecodedImage Encoder Exportable ImageHeader Manifest Model ModelCheck Pixels "
         "RECOMMENDED Resizing Scoring TextEncoder check_model decode_image "
         "default_max_pixels describe export_model find_export is_on_disk known_models "
-        "load_encoder load_model load_text_encoder read_header remove_export resolve runs_on_cpu "
+        "load_encoder load_model load_text_encoder loading_images read_header remove_export "
+        "resolve runs_on_cpu "
     ),
     "embed.builtin": ("BuiltinEncoder "),
     "ingest": (

@@ -120,6 +120,10 @@ class BuiltinEncoder:
         self.scoring = Scoring(self._facts.logit_scale)
         self.fingerprint = f"builtin-{self._facts.version}-{self._facts.preprocessing}"
 
+    def load_images(self) -> None:
+        """See `embed.early.LoadsLate`."""
+        _ = self._images
+
     def encode_images(self, batch: Sequence[Pixels]) -> Vectors:
         """Embed prepared images: shape (n, dim), float32, unit norm, in order."""
         if not batch:
