@@ -79,7 +79,7 @@ class Filling(Part):
                     store=rehearsed, encoder=ToyEncoder(), journal=journal, progress=progress
                 )
         with self._opening.writing("ingest") as turn:
-            store, is_new = self._opening.store_or_new()
+            store, is_new = self._opening.store_or_new(embeds_here=runner == "local")
             try:
                 encoder = self._opening.encoder()
                 with adopting(self._opening, scopes), self._opening.journal() as journal:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,12 +84,16 @@ class Opening:
             self._store = store
         return self._store
 
-    def store_or_new(self) -> tuple[MilvusStore, bool]:
-        """Return the store, making the archive if there is none, and whether it was made."""
+    def store_or_new(self, *, embeds_here: bool = True) -> tuple[MilvusStore, bool]:
+        """Return the store, making the archive if there is none, and whether it was made.
+
+        Args:
+            embeds_here: Whether this process is about to embed images.
+        """
         try:
             store = self.store()
         except ArchiveMissing:
-            return self._create(), True
+            return self._create(embeds_here=embeds_here), True
         held, wanted = store.collection.index, self.settings.index
         if wanted and wanted != held:
             log.warning(
@@ -316,28 +320,30 @@ class Opening:
             self._loose_encoder = load_encoder(resolve(model))
         return self._loose_encoder
 
-    def _create(self) -> MilvusStore:
+    def _create(self, *, embeds_here: bool) -> MilvusStore:
         spec = resolve(self._wanted_model or self.settings.model or RECOMMENDED)
         log.info("a new archive %r with the model %s", self.settings.archive, describe(spec))
         self._encoder = load_encoder(spec)
-        # A new archive is about to be filled, and starting the store takes one core some seconds.
-        with loading_images(self._encoder):
+        with ExitStack() as beside:
+            if embeds_here:
+                # Starting the embedded store takes one core some seconds.
+                beside.enter_context(loading_images(self._encoder))
             connection = self._connect()
-        try:
-            self._store = MilvusStore.create(
-                connection,
-                self.settings.archive,
-                model=self._encoder.spec,
-                dim=self._encoder.dim,
-                fingerprint=self._encoder.fingerprint,
-                index=self.settings.index or DEFAULT_PROFILE,
-                vectors=self.settings.vectors or "float32",
-                # The embedded store gives vectors as quickly as anything else of a row.
-                neutral="" if connection.embedded else self.neutral(self._encoder),
-            )
-        except BaseException:
-            connection.close()
-            raise
+            try:
+                self._store = MilvusStore.create(
+                    connection,
+                    self.settings.archive,
+                    model=self._encoder.spec,
+                    dim=self._encoder.dim,
+                    fingerprint=self._encoder.fingerprint,
+                    index=self.settings.index or DEFAULT_PROFILE,
+                    vectors=self.settings.vectors or "float32",
+                    # The embedded store gives vectors as quickly as anything else of a row.
+                    neutral="" if connection.embedded else self.neutral(self._encoder),
+                )
+            except BaseException:
+                connection.close()
+                raise
         return self._store
 
     def _connect(self) -> Connection:

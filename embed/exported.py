@@ -54,7 +54,7 @@ class ExportedEncoder:
         self._threads = threads or 0
         self._engine = manifest.engine
         self._half = manifest.half
-        self._load_images = images
+        self._images_elsewhere = images
         self._loading = threading.RLock()
         self.spec = manifest.spec
         self.dim = manifest.dim
@@ -89,8 +89,9 @@ class ExportedEncoder:
         return unit(np.concatenate([graph.run(batch) for batch in batches]))
 
     def load_images(self) -> None:
-        """See `embed.early.LoadsLate`."""
-        self._loaded_images()
+        """See `embed.early.LoadsLate`; torch, which is not for a thread beside, is left alone."""
+        if self._images_elsewhere is None:
+            self._loaded_images()
 
     @property
     def precision(self) -> str | None:
@@ -104,8 +105,8 @@ class ExportedEncoder:
 
     @cached_property
     def _images(self) -> "ImageGraph | Encoder":
-        if self._load_images is not None:
-            return self._load_images()
+        if self._images_elsewhere is not None:
+            return self._images_elsewhere()
         return self._loaded(
             IMAGES,
             lambda file: ImageGraph(file, self._threads, engine=self._engine, half=self._half),

@@ -1,10 +1,9 @@
 """Leaving out of a graph what it computes and never reads.
 
-A vision transformer that answers with its class token alone still takes every token through the
-last layers. What works on each token by itself (products with weights, norms, activations, sums)
-need not: the choice of the one token is moved ahead of it, up to the last attention, which needs
-all tokens as keys and values. The features stay what they were, but for rounding; of CLIP
-ViT-B/32's multiplications one in eighteen is saved, of ViT-L/14's one in thirty-six.
+A transformer that answers with its class token alone still takes every token through its last
+layer. What works on each token by itself (products with weights, norms, activations, sums) need
+not: the choice of the one token is moved ahead of it, up to the last attention, which needs all
+tokens as keys and values. The features stay what they were, but for rounding.
 """
 
 from collections.abc import Iterator
@@ -21,12 +20,15 @@ _OF_ONE = {
 _OF_TWO = {"Add", "Div", "Mul", "Pow", "Sub"}
 """Operators that make each number of a pair; the shorter shape is repeated."""
 
-Narrowed = list[tuple[ir.Value, int]]
-"""Inputs of which one index is enough, each with the axis."""
+Needs = list[tuple[ir.Value, int | None]]
+"""Inputs of a node, each with the axis of which one index is enough; None: it is needed whole."""
 
 
 def narrow(graph: ir.Graph) -> int:
     """Move choices of one index along an axis ahead of what computes each index by itself.
+
+    Args:
+        graph: Changed in place; its nodes stand in the order in which they are computed.
 
     Returns:
         How many operators compute less than before.
@@ -46,38 +48,46 @@ def _chosen_index(node: ir.Node) -> int | None:
 
 
 def _move_ahead(graph: ir.Graph, choice: ir.Node) -> int:
-    chosen, index = choice.inputs[0], _chosen_index(choice)
-    if chosen is None or chosen.shape is None or index is None:
+    index = _chosen_index(choice)
+    chosen = None if index is None else choice.inputs[0]
+    if index is None or chosen is None or chosen.shape is None:
         return 0
     axis = choice.attributes.get_int("axis", 0) % len(chosen.shape)
     if chosen.shape[axis] == 1:
         return 0
-    wanted = {chosen: axis}
+    wanted: dict[ir.Value, int | None] = {chosen: axis}
     inside = {choice}
     for node in _before(graph, choice):
         output = node.outputs[0]
-        if output not in wanted or not inside.issuperset(_users(output)):
+        own = wanted.get(output)
+        if own is None or not inside.issuperset(_users(output)):
             continue
-        inputs = _inputs_of_one_index(node, wanted[output])
-        if inputs is None or any(wanted.get(value, axis) != axis for value, axis in inputs):
-            continue
-        inside.add(node)
-        wanted.update(inputs)
+        needs = _needs_of_one_index(node, own)
+        if needs is not None and _agree([*wanted.items(), *needs]):
+            inside.add(node)
+            wanted.update(needs)
     inside.remove(choice)
     if inside:
         _cut(graph, choice, inside, wanted, index)
     return len(inside)
 
 
+def _agree(needs: Needs) -> bool:
+    """Whether nobody needs of a value what another does not."""
+    return len(dict(needs)) == len(set(needs))
+
+
 def _cut(
     graph: ir.Graph,
     choice: ir.Node,
     inside: set[ir.Node],
-    wanted: dict[ir.Value, int],
+    wanted: dict[ir.Value, int | None],
     index: int,
 ) -> None:
     """Have the nodes inside compute one index: what comes in is cut to it, once each."""
     for value, axis in wanted.items():
+        if axis is None:
+            continue
         if value.producer() in inside:
             value.shape = _with_one(value.shape, axis)
             continue
@@ -94,8 +104,8 @@ def _cut(
     choice.replace_input_with(1, _constant(graph, 0, ()))
 
 
-def _inputs_of_one_index(node: ir.Node, axis: int) -> Narrowed | None:
-    """Return which inputs a node needs one index of, where that is all that it is to give.
+def _needs_of_one_index(node: ir.Node, axis: int) -> Needs | None:
+    """Return what a node needs of each input, where it is to give one index.
 
     Args:
         axis: Of the node's only output.
@@ -104,29 +114,37 @@ def _inputs_of_one_index(node: ir.Node, axis: int) -> Narrowed | None:
         None where the node mixes the indices of the axis, or may.
     """
     output = node.outputs[0]
-    if node.domain or len(node.outputs) != 1 or output.shape is None or output.is_graph_output():
+    inputs = [(value, value.shape) for value in node.inputs if value is not None]
+    if node.domain or len(node.outputs) != 1 or output.is_graph_output() or not inputs:
+        return None
+    shapes = [shape for _, shape in inputs if shape is not None]
+    if output.shape is None or len(shapes) < len(inputs):
         return None
     rank = len(output.shape)
-    inputs = [value for value in node.inputs if value is not None]
-    if any(value.shape is None for value in inputs):
-        return None
-    first = inputs[0]
+    others: Needs = [(value, None) for value, _ in inputs[1:]]
+    first = inputs[0][0]
     if node.op_type in _OF_ONE:
         return [(first, axis)]
     if node.op_type in _OF_TWO:
-        return [
-            (value, own)
-            for value in inputs
-            if (own := axis - rank + len(_shape(value))) >= 0 and _shape(value)[own] != 1
-        ]
+        needs: Needs = []
+        for (value, _), shape in zip(inputs, shapes, strict=True):
+            own = axis - rank + len(shape)
+            if own < 0 or shape[own] == 1:
+                needs.append((value, None))
+            elif shape[own] == output.shape[axis]:
+                needs.append((value, own))
+            else:
+                return None
+        return needs
     if node.op_type == "Transpose":
         order = node.attributes.get_ints("perm", list(reversed(range(rank))))
         return [(first, order[axis])]
     if node.op_type == "LayerNormalization":
         normed = node.attributes.get_int("axis", -1) % rank
-        return [(first, axis)] if axis < normed else None
-    if node.op_type == "MatMul" and len(_shape(inputs[1])) == 2 and len(_shape(first)) == rank:
-        return [(first, axis)] if axis < rank - 1 else None
+        reach = max(map(len, shapes[1:]), default=0)
+        return [(first, axis), *others] if axis < normed and reach <= rank - normed else None
+    if node.op_type == "MatMul" and len(shapes[0]) == rank and len(shapes[1]) == 2:
+        return [(first, axis), *others] if axis < rank - 1 else None
     return None
 
 
@@ -139,12 +157,6 @@ def _before(graph: ir.Graph, last: ir.Node) -> Iterator[ir.Node]:
 def _users(value: ir.Value | None) -> list[ir.Node]:
     """Return the nodes that a value goes into, once for each time."""
     return [] if value is None else [use.node for use in value.uses()]
-
-
-def _shape(value: ir.Value) -> ir.Shape:
-    if value.shape is None:
-        raise ValueError(f"the shape of {value.name} is not known")
-    return value.shape
 
 
 def _with_one(shape: ir.Shape | None, axis: int) -> ir.Shape | None:

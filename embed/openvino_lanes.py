@@ -44,7 +44,7 @@ class OpenVinoLanes:
         self._requests: _Requests | None = _Requests(compiled, width)
 
     def run(self, parts: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Return the features of each part, in order.
+        """Return the features of each part, in order: (m, height, width, 3) gives (m, dim).
 
         Raises:
             Exception: Whatever OpenVINO raises while it computes. Batches of other threads may

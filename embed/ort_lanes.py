@@ -33,13 +33,14 @@ class OrtLanes:
         self._pool = ThreadPoolExecutor(width, thread_name_prefix="eidetic-lane")
 
     def run(self, parts: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Return the features of each part, in order.
+        """Return the features of each part, in order: (m, height, width, 3) gives (m, dim).
 
         Raises:
             Exception: Whatever ONNX Runtime raises while it computes.
         """
         begun: list[Future[NDArray[np.float32]]] = []
         try:
+            # All at once: a batch's pixels are little beside what the layers hand on.
             begun.extend(self._pool.submit(self._compute, part) for part in parts)
             return [each.result() for each in begun]
         finally:

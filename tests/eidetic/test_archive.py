@@ -1,11 +1,14 @@
 """The Python face: open, ingest, search, close; on the embedded store and on a real server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import eidetic
 from eidetic import Archive
+from embed import Encoder, loading_images
 from schema import ArchiveMismatch, ArchiveMissing, NoUsableImage, StoreUnreachable, UsageError
 from tests.conftest import free_port
 from tests.images import write_colours, write_image
@@ -53,6 +56,27 @@ def test_ingesting_again_embeds_nothing(store_uri: str, images: Path) -> None:
         report = archive.ingest([images])
         assert (report.indexed, report.unchanged, report.removed) == (0, 4, 0)
         assert archive.status().rows == 4
+
+
+def test_what_images_need_is_loaded_while_a_new_store_starts_if_they_are_embedded_here(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[str] = []
+
+    @contextmanager
+    def watched(encoder: Encoder) -> Iterator[None]:
+        began.append(encoder.spec)
+        with loading_images(encoder):
+            yield
+
+    monkeypatch.setattr("eidetic.opening.loading_images", watched)
+    with eidetic.open("here", model="builtin", data_dir=tmp_path / "data") as archive:
+        archive.ingest([images])
+        archive.ingest([images])
+    assert len(began) == 1
+    with eidetic.open("elsewhere", model="builtin", data_dir=tmp_path / "data") as archive:
+        archive._opening.store_or_new(embeds_here=False)
+    assert len(began) == 1
 
 
 def test_a_lost_journal_is_rebuilt_and_nothing_is_embedded_again(

@@ -19,7 +19,14 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from embed import Encoder, export_model, find_export, load_encoder, remove_export
+from embed import (
+    Encoder,
+    export_model,
+    find_export,
+    load_encoder,
+    loading_images,
+    remove_export,
+)
 from embed.cleaning import CLEANING
 from embed.exported import ExportedEncoder, tokenize
 from embed.exporting import UNFINISHED_S, faster_engine, write_export
@@ -296,16 +303,41 @@ def test_half_precision_is_taken_where_it_is_there_and_close_enough(made: Path) 
 def test_the_faster_engine_computes_images_and_the_smaller_one_if_they_are_alike(
     made: Path, times: dict[str, float], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = find_export(str(made)) or made
+    folder = find_export(str(made))
+    assert folder is not None
     images = [np.zeros((32, 32, 3), dtype=np.uint8)]
     by_kind = {OpenVinoLanes: times["openvino"], OrtLanes: times["onnxruntime"]}
-    monkeypatch.setattr("embed.exporting._seconds", lambda graph, _: by_kind[type(graph._lanes)])
+    monkeypatch.setattr("embed.exporting._run_s", lambda graph, _: by_kind[type(graph._lanes)])
     assert faster_engine(folder / IMAGE_GRAPH, images) == chosen
+
+
+@pytest.mark.parametrize(("engine", "other"), [ENGINES, ENGINES[::-1]])
+def test_an_engine_that_cannot_run_the_graph_leaves_it_to_the_other(
+    made: Path, engine: Engine, other: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_export(str(made))
+    assert folder is not None
+    images = [np.zeros((32, 32, 3), dtype=np.uint8)]
+    kinds = {"openvino": OpenVinoLanes, "onnxruntime": OrtLanes}
+    monkeypatch.setattr(kinds[engine], "run", lambda *_: 1 / 0)
+    assert faster_engine(folder / IMAGE_GRAPH, images) == other
+    monkeypatch.setattr(kinds[other], "run", lambda *_: 1 / 0)
+    with pytest.raises(ModelUnavailable, match="cannot be run"):
+        faster_engine(folder / IMAGE_GRAPH, images)
+
+
+def test_its_images_can_be_loaded_ahead(made: Path, damaged: Path) -> None:
+    encoder = load_encoder(str(made))
+    with loading_images(encoder):
+        pass
+    shutil.rmtree(damaged)
+    assert encoder.encode_images(prepared(encoder)).shape == (len(IMAGES), encoder.dim)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_either_engine_gives_the_models_own_vectors(made: Path, engine: Engine) -> None:
-    folder = find_export(str(made)) or made
+    folder = find_export(str(made))
+    assert folder is not None
     manifest = Manifest.read(folder)
     assert manifest is not None
     encoder = ExportedEncoder(folder, replace(manifest, engine=engine, half=False))

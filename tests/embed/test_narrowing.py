@@ -23,6 +23,8 @@ __all__ = ["checkpoint"]
 
 TOKENS = 5
 
+CONSTANT = np.arange(TOKENS * 4, dtype=np.float32).reshape(TOKENS, 4)
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -43,6 +45,7 @@ def exported(spec: Path) -> tuple[ir.Model, Arrays]:
             (torch.from_numpy(images),),
             input_names=["images"],
             dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
             verbose=False,
         )
     assert program is not None
@@ -86,7 +89,7 @@ def test_a_model_that_reads_all_it_computes_stays_as_it_is(tmp_path: Path) -> No
 
 
 def graph_of(*nodes: tuple[str, list[str], str, dict[str, object]], outputs: str) -> ir.Model:
-    """Return a graph of "x", shape (n, TOKENS, 4), and what can be put to it."""
+    """Return a graph of "x", shape (n, TOKENS, 4), and "square", shape (n, 4, 4)."""
     rng = np.random.default_rng(0)
     constants: Arrays = {
         "table": rng.random((TOKENS, 4), dtype=np.float32),
@@ -100,7 +103,10 @@ def graph_of(*nodes: tuple[str, list[str], str, dict[str, object]], outputs: str
     graph = helper.make_graph(
         [helper.make_node(op, inputs, [out], **kinds) for op, inputs, out, kinds in nodes],
         "graph",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", TOKENS, 4])],
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", TOKENS, 4]),
+            helper.make_tensor_value_info("square", TensorProto.FLOAT, ["n", 4, 4]),
+        ],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs.split()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -174,13 +180,56 @@ CHOOSE = ("Gather", ["bent", "two"], "chosen", {"axis": 0})
             0,
             id="counted from the end",
         ),
+        pytest.param(
+            [
+                ("Add", ["square", "line"], "sum", {}),
+                ("Transpose", ["sum"], "turned", {"perm": [0, 2, 1]}),
+                ("Mul", ["turned", "line"], "grown", {}),
+                ("Gather", ["grown", "two"], "chosen", {"axis": 1}),
+            ],
+            "chosen",
+            2,
+            id="a line that is needed whole and in part",
+        ),
+        pytest.param(
+            [
+                ("Add", ["square", "weights"], "sum", {}),
+                ("MatMul", ["sum", "weights"], "grown", {}),
+                ("Gather", ["grown", "two"], "chosen", {"axis": 1}),
+            ],
+            "chosen",
+            1,
+            id="weights that are added too",
+        ),
+        pytest.param(
+            [
+                ("Tanh", ["weights"], "w", {}),
+                ("MatMul", ["w", "w"], "grown", {}),
+                ("Gather", ["grown", "two"], "chosen", {"axis": 0}),
+            ],
+            "chosen",
+            0,
+            id="a product with itself",
+        ),
+        pytest.param(
+            [
+                ("Constant", [], "c", {"value": numpy_helper.from_array(CONSTANT)}),
+                ("Add", ["x", "c"], "sum", {}),
+                ("Gather", ["sum", "two"], "chosen", {"axis": 1}),
+            ],
+            "chosen",
+            1,
+            id="a constant",
+        ),
     ],
 )
 def test_a_choice_moves_as_far_as_each_index_stands_for_itself(
     nodes: list[tuple[str, list[str], str, dict[str, object]]], outputs: str, less: int
 ) -> None:
     model = graph_of(*nodes, outputs=outputs)
-    inputs = {"x": np.random.default_rng(1).random((3, TOKENS, 4), dtype=np.float32)}
+    rng = np.random.default_rng(1)
+    shapes = {"x": (3, TOKENS, 4), "square": (3, 4, 4)}
+    inputs = {name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()}
     before = run(model, inputs)
     assert narrow(model.graph) == less
     for one, other in zip(run(model, inputs), before, strict=True):
