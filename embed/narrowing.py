@@ -98,9 +98,10 @@ def _cut(
             if user in inside:
                 user.replace_input_with(at, cut.outputs[0])
         producer = value.producer()
-        graph.insert_before(graph[0], cut) if producer is None else graph.insert_after(
-            producer, cut
-        )
+        if producer is None:
+            graph.insert_before(graph[0], cut)
+        else:
+            graph.insert_after(producer, cut)
     choice.replace_input_with(1, _constant(graph, 0, ()))
 
 
