@@ -48,6 +48,7 @@ UNFINISHED_S = 24 * 3600.0
 """Age from which on an unfinished export is what a killed process left: one takes minutes."""
 
 OPENVINO_GAIN = 1.05
+"""How many times as fast as ONNX Runtime it has to be."""
 
 TRIALS, IMAGES_PER_TRIAL = 5, 4
 """How often each engine is timed, and on how many images for each lane."""
